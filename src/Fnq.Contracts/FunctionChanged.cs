@@ -10,19 +10,19 @@ public sealed record FunctionChanged
 
     /// <summary>What <c>$LATEST</c> now runs; null after a delete.</summary>
     public required DeploymentId? Deployment { get; init; }
-
-    /// <summary>The node whose notice queue wants the acknowledgement.</summary>
-    public required NodeId ReplyTo { get; init; }
 }
 
-/// <summary>A node will serve nothing older than the revision; a worker also says whether it can run the deployment.</summary>
+/// <summary>
+/// A node will serve nothing older than the revision. A worker says so at once, and a second time when it knows
+/// whether it can run the deployment.
+/// </summary>
 public sealed record FunctionChangeAcknowledged
 {
     public required FunctionKey Function { get; init; }
     public required string RevisionId { get; init; }
     public required NodeId Node { get; init; }
 
-    /// <summary>Null from a node that is no worker.</summary>
+    /// <summary>Null in the first acknowledgement; only workers send the second.</summary>
     public required bool? CanRun { get; init; }
 
     /// <summary>Why not, in words for the user.</summary>

@@ -9,7 +9,8 @@ public interface IEnvironmentLeases
     /// Leases an environment of this node: an idle one at once, else the one that frees or starts first.
     /// Null when this node has neither an environment of the deployment nor room for one.
     /// </summary>
-    ValueTask<IEnvironmentLease?> LeaseAsync(Deployment deployment, CancellationToken cancellationToken);
+    /// <exception cref="OperationCanceledException">Nothing came free before the deadline.</exception>
+    ValueTask<IEnvironmentLease?> LeaseAsync(Deployment deployment, DateTimeOffset startDeadline);
 
     /// <summary>Whether an environment could be started here now; asked before cold messages are taken.</summary>
     bool HasRoom { get; }
@@ -33,6 +34,9 @@ public interface ILaneMember
 {
     DeploymentId Deployment { get; }
 
+    /// <summary>Kept for the lanes: whether it is a consumer of its lane now, under which tag.</summary>
+    string? ConsumerTag { get; set; }
+
     IEnvironmentLease? TryLease();
 }
 
@@ -42,6 +46,12 @@ public interface ILaneMembers
     void Joined(ILaneMember member);
 
     void Left(ILaneMember member);
+
+    /// <summary>Nobody has wanted it for a while.</summary>
+    void Idle(ILaneMember member);
+
+    /// <summary>An environment ended and there is room again.</summary>
+    void RoomMade();
 
     /// <summary>A pool that could not serve all that it holds calls for other nodes, at most once a second.</summary>
     void NeedsHelp(DeploymentId deployment);
