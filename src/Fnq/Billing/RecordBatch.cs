@@ -1,0 +1,45 @@
+using Fnq.Contracts;
+
+namespace Fnq.Billing;
+
+/// <summary>A record with its partition day.</summary>
+internal readonly record struct RecordRow(DateOnly Day, InvocationRecord Record);
+
+/// <summary>Bytes that no recorder of this version can write, and why.</summary>
+internal readonly record struct DeadRecord(ReadOnlyMemory<byte> Bytes, string Reason);
+
+/// <summary>What a message body holds: every readable record, and apart from them what is not.</summary>
+internal sealed class RecordBatch
+{
+    public List<RecordRow> Rows { get; } = [];
+
+    public List<DeadRecord> Dead { get; } = [];
+
+    /// <summary>One bad record does not take its neighbours along; behind a damaged frame nothing can be found again.</summary>
+    public void Add(ReadOnlyMemory<byte> body)
+    {
+        var position = 0;
+        while (position < body.Length)
+        {
+            var rest = body[position..];
+            if (RecordFrame.TryRead(rest.Span, out var payload) is var status && status != FrameStatus.Whole)
+            {
+                Dead.Add(new DeadRecord(rest, $"{status} frame at byte {position}"));
+                return;
+            }
+
+            var length = RecordFrame.HeaderBytes + payload.Length;
+            try
+            {
+                var record = RecordCodec.Read(payload);
+                Rows.Add(new RecordRow(RunDay.Of(record.RunId), record));
+            }
+            catch (FormatException failure)
+            {
+                Dead.Add(new DeadRecord(rest[..length], failure.Message));
+            }
+
+            position += length;
+        }
+    }
+}
