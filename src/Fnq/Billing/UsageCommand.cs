@@ -42,10 +42,10 @@ internal static class UsageCommand
     private static string Name(FunctionUsage row, List<FunctionUsage> all) =>
         all.Count(other => other.Function == row.Function) == 1 ? row.Function : row.Arn;
 
-    private static decimal Rounded(FunctionUsage row) => Math.Round(row.GbSeconds, 9);
+    private static double Rounded(FunctionUsage row) => (double)Math.Round(row.GbSeconds, 9);
 }
 
-internal sealed record UsageJson(string Function, long Invocations, long BilledMs, decimal GbSeconds);
+internal sealed record UsageJson(string Function, long Invocations, long BilledMs, double GbSeconds);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true)]
 [JsonSerializable(typeof(UsageJson[]))]
