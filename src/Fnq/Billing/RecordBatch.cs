@@ -15,16 +15,25 @@ internal sealed class RecordBatch
 
     public List<DeadRecord> Dead { get; } = [];
 
-    /// <summary>One bad record does not take its neighbours along; behind a damaged frame nothing can be found again.</summary>
-    public void Add(ReadOnlyMemory<byte> body)
+    public void Add(RecordBatch other)
+    {
+        Rows.AddRange(other.Rows);
+        Dead.AddRange(other.Dead);
+    }
+
+    /// <summary>
+    /// One bad record does not take its neighbours along; behind a damaged frame nothing can be found again. Nothing of
+    /// <paramref name="body"/> is kept.
+    /// </summary>
+    public void Add(ReadOnlySpan<byte> body)
     {
         var position = 0;
         while (position < body.Length)
         {
             var rest = body[position..];
-            if (RecordFrame.TryRead(rest.Span, out var payload) is var status && status != FrameStatus.Whole)
+            if (RecordFrame.TryRead(rest, out var payload) is var status && status != FrameStatus.Whole)
             {
-                Dead.Add(new DeadRecord(rest, $"{status} frame at byte {position}"));
+                Dead.Add(new DeadRecord(rest.ToArray(), $"{status} frame at byte {position}"));
                 return;
             }
 
@@ -36,7 +45,7 @@ internal sealed class RecordBatch
             }
             catch (FormatException failure)
             {
-                Dead.Add(new DeadRecord(rest[..length], failure.Message));
+                Dead.Add(new DeadRecord(rest[..length].ToArray(), failure.Message));
             }
 
             position += length;

@@ -113,15 +113,17 @@ internal sealed partial class Recorder(
     /// <summary>What has been delivered and not yet been taken; the prefetch bounds it.</summary>
     private sealed class Deliveries(IChannel channel) : AsyncDefaultBasicConsumer(channel)
     {
-        private readonly Channel<(ulong Tag, byte[] Body)> _arrived =
-            System.Threading.Channels.Channel.CreateUnbounded<(ulong, byte[])>(new UnboundedChannelOptions { SingleReader = true });
+        private readonly Channel<(ulong Tag, RecordBatch Content)> _arrived =
+            System.Threading.Channels.Channel.CreateUnbounded<(ulong, RecordBatch)>(new UnboundedChannelOptions { SingleReader = true });
 
         public override Task HandleBasicDeliverAsync(
             string consumerTag, ulong deliveryTag, bool redelivered, string exchange, string routingKey,
             IReadOnlyBasicProperties properties, ReadOnlyMemory<byte> body, CancellationToken cancellationToken = default)
         {
-            // The body's memory is the client's again when this returns.
-            _arrived.Writer.TryWrite((deliveryTag, body.ToArray()));
+            // Decoded here, beside the write that is under way; the body's memory is the client's again when this returns.
+            var content = new RecordBatch();
+            content.Add(body.Span);
+            _arrived.Writer.TryWrite((deliveryTag, content));
             return Task.CompletedTask;
         }
 
@@ -157,7 +159,7 @@ internal sealed partial class Recorder(
             var lastTag = 0UL;
             while (batch.Rows.Count < BillingLimits.TransactionRecords && _arrived.Reader.TryRead(out var delivery))
             {
-                batch.Add(delivery.Body);
+                batch.Add(delivery.Content);
                 lastTag = delivery.Tag;
             }
 

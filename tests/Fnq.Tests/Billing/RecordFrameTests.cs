@@ -48,7 +48,7 @@ public sealed class RecordFrameTests
         var bad = BillingSamples.Frame(BillingSamples.Record(Guid.Empty));
         var batch = new RecordBatch();
 
-        batch.Add((byte[])[.. good, .. bad, .. good]);
+        batch.Add([.. good, .. bad, .. good]);
 
         Assert.Equal(2, batch.Rows.Count);
         Assert.Equal(bad, Assert.Single(batch.Dead).Bytes.ToArray());
@@ -60,7 +60,7 @@ public sealed class RecordFrameTests
         var good = BillingSamples.Frame(BillingSamples.Record());
         var batch = new RecordBatch();
 
-        batch.Add((byte[])[.. good, .. "not a record at all"u8]);
+        batch.Add([.. good, .. "not a record at all"u8]);
 
         Assert.Single(batch.Rows);
         Assert.Equal("not a record at all"u8.ToArray(), Assert.Single(batch.Dead).Bytes.ToArray());

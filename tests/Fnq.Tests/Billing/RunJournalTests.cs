@@ -246,7 +246,7 @@ public sealed class RunJournalTests : IDisposable
     private InvocationRecord[] Read(JournalBatch batch)
     {
         var decoded = new RecordBatch();
-        decoded.Add(_buffer.AsMemory(0, batch.Bytes));
+        decoded.Add(_buffer.AsSpan(0, batch.Bytes));
         Assert.Empty(decoded.Dead);
         return [.. decoded.Rows.Select(row => row.Record)];
     }
