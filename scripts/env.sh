@@ -70,10 +70,11 @@ require_environment() {
 # What the caller has set of FNQ_* wins (a second worker with another port, say); the AWS_*
 # variables are always this instance's.
 export_instance() {
-  local line
+  local line name
   if [[ -r $SERVER_ENV_FILE ]]; then
     while IFS= read -r line; do
-      if [[ -z ${!line%%=*} ]]; then export "${line?}"; fi
+      name=${line%%=*}
+      if [[ -z ${!name:-} ]]; then export "${line?}"; fi
     done <"$SERVER_ENV_FILE"
     export_aws
   fi

@@ -139,6 +139,8 @@ stop_what_started() {
   trap '' INT TERM
   if [[ -n ${TAIL:-} ]]; then kill "$TAIL" 2>/dev/null || true; fi
   say "Stopping ..."
+  # A server whose start is under way can only be found, and ended, once it has settled.
+  wait
   if [[ -z $SERVE_BEFORE ]]; then serve_stop; fi
   if [[ -z $BROKER_BEFORE ]]; then rabbitmq_stop; fi
   if [[ -z $POSTGRES_BEFORE ]]; then postgres_stop; fi
