@@ -15,9 +15,14 @@ kept_private_urls() {
   if [[ -n $(kept_value "$SECRETS_FILE" POSTGRES_PASSWORD) ]]; then PRIVATE_POSTGRES_URL=$(postgres_url); fi
 }
 
-# Sets BROKER and DATABASE to private or given. Must run before the URLs are replaced.
+# Sets BROKER and DATABASE to private or given. A server that runs stays with what it was given.
 choose_servers() {
   kept_private_urls
+  if [[ -n $SERVE_BEFORE ]]; then
+    FNQ_AMQP_URL=$(kept_value "$SERVER_ENV_FILE" FNQ_AMQP_URL)
+    FNQ_PLATFORM_AMQP_URL=$(kept_value "$SERVER_ENV_FILE" FNQ_PLATFORM_AMQP_URL)
+    FNQ_POSTGRES_URL=$(kept_value "$SERVER_ENV_FILE" FNQ_POSTGRES_URL)
+  fi
   BROKER=given
   DATABASE=given
   if own_url "${FNQ_AMQP_URL:-}" "$PRIVATE_AMQP_URL"; then BROKER=private; fi
@@ -26,7 +31,7 @@ choose_servers() {
 
 # Writes the resolved settings of this start; they are what `env` and the other verbs read.
 keep_environment() { # port
-  local amqp=${FNQ_AMQP_URL:-} platform=${FNQ_PLATFORM_AMQP_URL:-} postgres=${FNQ_POSTGRES_URL:-}
+  local amqp=${FNQ_AMQP_URL:-} platform=${FNQ_PLATFORM_AMQP_URL:-} postgres=${FNQ_POSTGRES_URL:-} account region
   if [[ $BROKER == private ]]; then
     amqp=$(amqp_url)
     platform=$(platform_amqp_url)
@@ -34,13 +39,17 @@ keep_environment() { # port
     platform=$(with_vhost "$amqp" fnq)
   fi
   if [[ $DATABASE == private ]]; then postgres=$(postgres_url); fi
+  account=${FNQ_ACCOUNT_ID:-$(kept_value "$SERVER_ENV_FILE" FNQ_ACCOUNT_ID)}
+  account=${account:-123456789012}
+  region=${FNQ_REGION:-$(kept_value "$SERVER_ENV_FILE" FNQ_REGION)}
+  region=${region:-us-east-1}
   keep_credentials
   (
     umask 077
     {
       printf 'FNQ_PORT=%s\nFNQ_AMQP_URL=%s\nFNQ_PLATFORM_AMQP_URL=%s\nFNQ_POSTGRES_URL=%s\n' "$1" "$amqp" "$platform" "$postgres"
       cat "$CREDENTIALS_FILE"
-      printf 'FNQ_ACCOUNT_ID=%s\nFNQ_REGION=%s\n' "${FNQ_ACCOUNT_ID:-123456789012}" "${FNQ_REGION:-us-east-1}"
+      printf 'FNQ_ACCOUNT_ID=%s\nFNQ_REGION=%s\n' "$account" "$region"
     } >"$SERVER_ENV_FILE.new"
   )
   mv "$SERVER_ENV_FILE.new" "$SERVER_ENV_FILE"

@@ -34,6 +34,7 @@ postgres_start() {
   port=$(kept_port POSTGRES_PORT)
   pid=$(postmaster_pids "$INSTANCE")
   if [[ -z $pid ]]; then
+    say "Starting Postgres ..."
     end_postgres_orphans
     require_free_port "$port" POSTGRES_PORT
     bin=$(postgres_bin "$cluster")

@@ -78,9 +78,13 @@ end_process() { # pid signal seconds
   wait_until 5 gone "$1"
 }
 
-end_instance_processes() { # instance id
-  local pid
-  for pid in $(broker_pids "$1") $(postmaster_pids "$1"); do end_process "$pid" QUIT 5; done
+end_processes_of_place() { # folder under /var/lib/fnq, named by the instance id
+  local pid file
+  for pid in $(postmaster_pids "${1##*/}"); do end_process "$pid" QUIT 5; done
+  for file in $(grep -lsxzF -f - /proc/[0-9]*/environ <<<"HOME=$1/rabbitmq" || true); do
+    pid=${file#/proc/}
+    end_process "${pid%/environ}" KILL 5
+  done
 }
 
 show_log_end() { # log

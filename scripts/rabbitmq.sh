@@ -23,6 +23,7 @@ rabbitmq_start() {
   port=$(kept_port AMQP_PORT)
   pid=$(broker_pids "$INSTANCE")
   if [[ -z $pid ]]; then
+    say "Starting RabbitMQ ..."
     require_free_port "$port" AMQP_PORT
     require_free_port "$(kept_port BROKER_NODE_PORT)" BROKER_NODE_PORT
     broker_files "$home" "$port" "$user"

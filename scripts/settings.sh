@@ -58,13 +58,18 @@ locate_data() {
 create_data() {
   mkdir -p "$FNQ_DATA/run" "$FNQ_DATA/log"
   chmod 0700 "$FNQ_DATA/log"
-  INSTANCE=$(kept_or_random "$PORTS_FILE" INSTANCE 0-9a-f 8)
+  INSTANCE=$(kept_value "$PORTS_FILE" INSTANCE)
+  if [[ -z $INSTANCE ]]; then
+    INSTANCE=$(kept_or_random "$PORTS_FILE" INSTANCE 0-9a-f 8)
+    clear_abandoned_places
+  fi
 }
 
 # The folder of a server that runs as another user than root (initdb refuses root). Where that
 # user cannot reach the data folder (a parent of mode 0700, such as /root), the server's files lie
 # in /var/lib/fnq/<instance id> and the data folder holds a link to them. Removing the data folder
-# then leaves them behind; the next `up` on the same path clears them away.
+# then leaves them behind; the next `up` on the same path clears them away. Folders of other paths
+# are left alone: their owner may lie on a disk that is not mounted now.
 service_folder() { # name user
   local link=$FNQ_DATA/$1 place=/var/lib/fnq/$INSTANCE
   if [[ ! -d $link ]]; then
@@ -73,7 +78,6 @@ service_folder() { # name user
     elif setpriv --reuid="$2" --regid="$2" --init-groups test -x "$FNQ_DATA"; then
       install -d -m 0700 -o "$2" -g "$2" "$link"
     else
-      clear_abandoned_places
       install -d -m 0711 /var/lib/fnq "$place"
       printf '%s\n' "$FNQ_DATA" >"$place/owner"
       install -d -m 0700 -o "$2" -g "$2" "$place/$1"
@@ -87,9 +91,9 @@ clear_abandoned_places() {
   local owner place
   for owner in /var/lib/fnq/*/owner; do
     place=${owner%/owner}
-    [[ -f $owner && ${place##*/} != "$INSTANCE" && $(<"$owner") == "$FNQ_DATA" ]] || continue
+    [[ -f $owner && $(<"$owner") == "$FNQ_DATA" ]] || continue
     say "Removing $place: its data folder was deleted and created again."
-    end_instance_processes "${place##*/}"
+    end_processes_of_place "$place"
     rm -rf -- "$place"
   done
 }

@@ -75,13 +75,11 @@ start_everything() { # port
   keep_value "$PORTS_FILE" FNQ_PORT "$1"
   keep_environment "$1"
   if [[ $BROKER == private ]]; then
-    say "Starting RabbitMQ ..."
     rabbitmq_start & broker=$!
   else
     say "Using the broker of FNQ_AMQP_URL."
   fi
   if [[ $DATABASE == private ]]; then
-    say "Starting Postgres ..."
     postgres_start & database=$!
   else
     say "Using the database of FNQ_POSTGRES_URL."
