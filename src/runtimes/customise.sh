@@ -48,6 +48,7 @@ python_runtime() {
   ln -sfn python3.13 "$root/var/lang/bin/python"
   install -m 0755 "$here/python/bootstrap" "$root/var/runtime/bootstrap"
   install -m 0644 "$here"/python/*.py "$root/var/runtime/"
+  rm -f "$root"/etc/python3.13/sitecustomize.py "$root"/usr/lib/python3.13/sitecustomize.py # starts apport, which is not here
   # Unchecked: copies of the tree do not lose their bytecode over a changed time stamp.
   chroot "$root" /usr/bin/python3.13 -m compileall -q --invalidation-mode unchecked-hash /var/runtime
   chroot "$root" /usr/bin/python3.13 -m compileall -q /usr/lib/python3.13 /usr/lib/python3/dist-packages

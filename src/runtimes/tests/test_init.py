@@ -1,11 +1,13 @@
-#!/usr/bin/env python3
-"""Drives init over its socket, as an unprivileged user in a pid namespace of its own. Needs root.
+"""Drives init over its socket, as an unprivileged user in a pid namespace of its own. Needs root."""
+import os
+import socket
+import struct
+import subprocess
+import tempfile
+import time
+import unittest
 
-    test.py PATH_TO_INIT
-"""
-import os, signal, socket, struct, subprocess, sys, tempfile, time, unittest
-
-INIT = None
+INIT = os.path.join(os.environ["FNQ_TEST_RUNTIMES"], "init", "init")
 
 
 class Sandbox:
@@ -180,7 +182,3 @@ class InitTests(unittest.TestCase):
         print(f"init: {rss} KiB resident")
         self.assertLess(rss, 1024)
 
-
-if __name__ == "__main__":
-    INIT = os.path.abspath(sys.argv.pop(1))
-    unittest.main()
