@@ -54,7 +54,8 @@ export class RuntimeClient {
   }
 
   #head(path, body, errorType, contentType = 'application/json') {
-    const error = errorType ? `Lambda-Runtime-Function-Error-Type: ${errorType.replace(/[^!-~]/g, '?')}\r\n` : '';
+    // An error may have any name; one that is no token stays out of the header (it is in the body).
+    const error = errorType && /^[\w.]+$/.test(errorType) ? `Lambda-Runtime-Function-Error-Type: ${errorType}\r\n` : '';
     return `POST ${ROOT}${path}${this.#tail}Content-Type: ${contentType}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n${error}\r\n`;
   }
 

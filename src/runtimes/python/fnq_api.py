@@ -52,9 +52,10 @@ class RuntimeApi:
 
     def _head(self, path, body, content_type, error_type):
         head = f"POST {_ROOT}{path}{self._tail}Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n"
-        if error_type:
+        # A class may have any name; one that is no token stays out of the header (it is in the body).
+        if error_type and error_type.isascii() and error_type.replace(".", "").isidentifier():
             head += f"Lambda-Runtime-Function-Error-Type: {error_type}\r\n"
-        return (head + "\r\n").encode("ascii", "replace")
+        return (head + "\r\n").encode()
 
     def _connect(self):
         host, _, port = self._host.partition(":")
