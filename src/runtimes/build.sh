@@ -25,7 +25,7 @@ describe() {
     nodejs20.x | nodejs22.x)
       major=${1:6:2}
       packages=libstdc++6 sources=(nodejs) revision=nodejs:$major.v1
-      entrypoint=(/var/lang/bin/node /var/runtime/index.mjs)
+      entrypoint=(/var/lang/bin/node /var/runtime/index.cjs)
       environment=("AWS_EXECUTION_ENV=AWS_Lambda_$1"
         "NODE_PATH=/opt/nodejs/node$major/node_modules:/opt/nodejs/node_modules:/var/runtime/node_modules:/var/runtime:/var/task")
       ;;

@@ -55,7 +55,7 @@ python_runtime() {
 }
 
 nodejs_runtime() {
-  install -m 0644 "$here"/nodejs/*.mjs "$root/var/runtime/"
+  install -m 0644 "$here"/nodejs/*.cjs "$root/var/runtime/"
   # ES modules ignore NODE_PATH, but look in every parent folder of /var/task: layers first, then our SDK.
   ln -sfn /opt/nodejs/node_modules "$root/var/node_modules"
   ln -sfn /var/runtime/node_modules "$root/node_modules"

@@ -1,8 +1,9 @@
 // What a failure looks like to the caller.
-import { types } from 'node:util';
+'use strict';
+const { types } = require('node:util');
 
 /** A failure that has an errorType of Lambda's own, instead of the name of an error class. */
-export class Fault extends Error {
+class Fault extends Error {
   constructor(errorType, message, cause) {
     super(message);
     this.name = errorType;
@@ -10,7 +11,7 @@ export class Fault extends Error {
   }
 }
 
-export class UnhandledPromiseRejection extends Fault {
+class UnhandledPromiseRejection extends Fault {
   constructor(reason, promise) {
     super('Runtime.UnhandledPromiseRejection', String(reason));
     this.reason = reason;
@@ -19,7 +20,7 @@ export class UnhandledPromiseRejection extends Fault {
 }
 
 /** The error object that is posted to the platform and becomes the caller's payload. */
-export function describe(error) {
+function describe(error) {
   try {
     if (!isError(error)) return { errorType: typeof error, errorMessage: String(error), trace: [] };
     const fault = { errorType: String(error.name), errorMessage: String(error.message), trace: String(error.stack).split('\n') };
@@ -36,3 +37,5 @@ export function describe(error) {
 function isError(value) {
   return types.isNativeError(value) || (value?.name !== undefined && value?.message !== undefined && value?.stack !== undefined);
 }
+
+module.exports = { Fault, UnhandledPromiseRejection, describe };

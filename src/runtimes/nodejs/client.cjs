@@ -1,14 +1,15 @@
 // The Runtime API over one kept-alive connection and a raw socket. A result and the request for the next
 // invocation leave in one write (HTTP/1.1 pipelining): the platform finds `next` in its buffer as soon as it
 // has answered, without waiting for this process to wake up in between.
-import { connect } from 'node:net';
+'use strict';
+const { connect } = require('node:net');
 
-export const RESPONSE_BYTES_MAX = 6 * 1024 * 1024 + 100;
+const RESPONSE_BYTES_MAX = 6 * 1024 * 1024 + 100;
 const ROOT = '/2018-06-01/runtime/';
 const HEAD_END = Buffer.from('\r\n\r\n');
 const EMPTY = Buffer.alloc(0);
 
-export class RuntimeClient {
+class RuntimeClient {
   #host;
   #tail;
   #next;
@@ -156,3 +157,5 @@ function unchunk(buffer, start) {
     at += size + 2;
   }
 }
+
+module.exports = { RESPONSE_BYTES_MAX, RuntimeClient };

@@ -1,11 +1,14 @@
 // Finds the user's handler from `_HANDLER`: folder/module.export, CommonJS or ES module.
-import { existsSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { basename, dirname, join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { Fault } from './faults.mjs';
+'use strict';
+const { existsSync, readFileSync } = require('node:fs');
+const { createRequire } = require('node:module');
+const { basename, dirname, join, resolve } = require('node:path');
+const { pathToFileURL } = require('node:url');
+const { Fault } = require('./faults.cjs');
 
-export async function loadHandler(root, name) {
+const requireByUser = createRequire('/var/runtime/index.mjs'); // what a require stack ends with, as on Lambda
+
+async function loadHandler(root, name) {
   if (name.includes('..')) {
     throw new Fault('Runtime.MalformedHandlerName',
       `'${name}' is not a valid handler name. Use absolute paths when specifying root directories in handler names.`);
@@ -24,12 +27,11 @@ export async function loadHandler(root, name) {
 }
 
 async function load(root, folder, name) {
-  const require = createRequire(import.meta.url);
   const path = resolve(root, folder, name);
   const file = ['', '.js', '.mjs', '.cjs'].map((end) => path + end).find(isFile);
   try {
-    if (!file) return require(require.resolve(`./${name}`, { paths: [join(root, folder)] }));
-    return isEsModule(file) ? await importModule(file) : require(file);
+    if (!file) return requireByUser(requireByUser.resolve(`./${name}`, { paths: [join(root, folder)] }));
+    return isEsModule(file) ? await import(pathToFileURL(file)) : requireByUser(file);
   } catch (error) {
     if (error instanceof SyntaxError) throw new Fault('Runtime.UserCodeSyntaxError', String(error), error);
     if (error?.code === 'MODULE_NOT_FOUND' || error?.code === 'ERR_MODULE_NOT_FOUND') {
@@ -60,7 +62,4 @@ function packageType(folder) {
   }
 }
 
-// The default export of an ES module that wraps CommonJS is looked into as well, as on Lambda.
-async function importModule(file) {
-  return import(pathToFileURL(file));
-}
+module.exports = { loadHandler };

@@ -1,4 +1,5 @@
 // The context object that a handler gets as its second argument.
+'use strict';
 const env = process.env;
 
 // What is the same for every invocation of an environment.
@@ -14,7 +15,7 @@ const shared = {
 const parse = (header) => (header ? JSON.parse(Buffer.from(header, 'latin1').toString()) : undefined);
 
 /** finish is {succeed, fail, done} of this invocation; wait is an object whose `forEmptyLoop` the setter changes. */
-export function createContext(headers, finish, wait) {
+function createContext(headers, finish, wait) {
   const deadline = Number(headers['lambda-runtime-deadline-ms']);
   return {
     get callbackWaitsForEmptyEventLoop() {
@@ -35,3 +36,5 @@ export function createContext(headers, finish, wait) {
     getRemainingTimeInMillis: () => deadline - Date.now(),
   };
 }
+
+module.exports = { createContext };

@@ -1,14 +1,15 @@
 // console.* as Lambda writes it: one line for each call, with time, request id and level.
-import { writeSync } from 'node:fs';
-import { formatWithOptions } from 'node:util';
-import { describe } from './faults.mjs';
+'use strict';
+const { writeSync } = require('node:fs');
+const { formatWithOptions } = require('node:util');
+const { describe } = require('./faults.cjs');
 
 const LEVELS = ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL'];
 const json = process.env.AWS_LAMBDA_LOG_FORMAT === 'JSON';
 const lowest = json ? Math.max(LEVELS.indexOf((process.env.AWS_LAMBDA_LOG_LEVEL ?? 'TRACE').toUpperCase()), 0) : 0;
 let requestId;
 
-export function setRequestId(id) {
+function setRequestId(id) {
   requestId = id;
 }
 
@@ -50,14 +51,14 @@ function writeJson(level, args) {
 }
 
 /** Logs a failure that reached the platform, the way Lambda titles it. */
-export function logFault(title, error) {
+function logFault(title, error) {
   const fault = describe(error);
   if (json) return writeJson('ERROR', [{ ...fault, stackTrace: fault.trace, trace: undefined }]);
   const { errorType, errorMessage, trace, ...rest } = fault;
   writeText('ERROR', `${title} \t${JSON.stringify({ errorType, errorMessage, ...rest, stack: trace })}`);
 }
 
-export function patchConsole() {
+function patchConsole() {
   const method = (level) => LEVELS.indexOf(level) < lowest ? () => {}
     : json ? (...args) => writeJson(level, args)
       : (...args) => writeText(level, formatWithOptions({}, ...args));
@@ -68,3 +69,5 @@ export function patchConsole() {
   console.trace = method('TRACE');
   console.fatal = method('FATAL');
 }
+
+module.exports = { setRequestId, logFault, patchConsole };
