@@ -1,3 +1,4 @@
+using Fnq.Identity;
 using Microsoft.AspNetCore.Http;
 
 namespace Fnq.AwsApi;
@@ -105,7 +106,7 @@ internal sealed class RestJsonRouter(BodyLimit defaultLimit)
             for (int i = 0, label = 0; i < segments.Length; i++)
             {
                 // Ranges count from behind the leading slash.
-                if (segments[i].IsLabel && !RawTarget.TryDecode(path[1..][ranges[i]], out values[label++]))
+                if (segments[i].IsLabel && !PercentCoding.TryDecode(path[1..][ranges[i]], out values[label++]))
                 {
                     throw RestJson.BadPath();
                 }
