@@ -1,14 +1,13 @@
 using System.Collections.Concurrent;
 using System.Data.Common;
-using Fnq.Storage;
-using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Storage;
 
 namespace Fnq.Identity;
 
 /// <summary>Access keys by id, with a short memory: a warm request reads no database, a revoked key dies within <see cref="Memory"/>.</summary>
+/// <param name="load">Reads one enabled key from where keys are kept; null when there is none.</param>
 internal sealed partial class AccessKeyStore(
-    IDbContextFactory<FnqDbContext> database, TimeProvider time, ILogger<AccessKeyStore> logger)
+    Func<string, CancellationToken, Task<AccessKey?>> load, TimeProvider time, ILogger<AccessKeyStore> logger)
 {
     public static readonly TimeSpan Memory = TimeSpan.FromSeconds(30);
     private const int MaxIdLength = 128;
@@ -42,21 +41,6 @@ internal sealed partial class AccessKeyStore(
         return LoadAsync(id, entry, cancellationToken);
     }
 
-    /// <summary>Stores the key, replacing one of the same id.</summary>
-    public async Task SaveAsync(AccessKey key, CancellationToken cancellationToken)
-    {
-        await using var context = await database.CreateDbContextAsync(cancellationToken);
-        await context.Database.ExecuteSqlAsync(
-            $"""
-             insert into access_keys (id, secret, account_id, arn, user_id, created_at, enabled)
-             values ({key.Id}, {key.Secret}, {key.AccountId}, {key.Arn}, {key.UserId}, {key.CreatedAt}, {key.Enabled})
-             on conflict (id) do update set secret = excluded.secret, account_id = excluded.account_id,
-                 arn = excluded.arn, user_id = excluded.user_id, enabled = excluded.enabled
-             """,
-            cancellationToken);
-        _remembered.TryRemove(key.Id, out _);
-    }
-
     /// <summary>What the table's check allows; anything else needs no look-up and goes into no log.</summary>
     public static bool IsId(ReadOnlySpan<char> id)
     {
@@ -76,9 +60,7 @@ internal sealed partial class AccessKeyStore(
         AccessKey? key;
         try
         {
-            await using var context = await database.CreateDbContextAsync(cancellationToken);
-            key = await context.Set<AccessKey>().AsNoTracking()
-                .SingleOrDefaultAsync(row => row.Id == id && row.Enabled, cancellationToken);
+            key = await load(id, cancellationToken);
         }
         catch (Exception lost) when (stale?.Key is not null && lost is DbException or RetryLimitExceededException or TimeoutException)
         {

@@ -29,7 +29,11 @@ internal sealed class IdentityModule(IdentityOptions options) : IModule
     {
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton(options);
-        services.AddSingleton<AccessKeyStore>();
+        services.AddSingleton<AccessKeyTable>();
+        services.AddSingleton(provider => new AccessKeyStore(
+            provider.GetRequiredService<AccessKeyTable>().FindAsync,
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<AccessKeyStore>>()));
         services.AddSingleton<SignatureVerifier>();
     }
 
@@ -45,7 +49,7 @@ internal sealed class IdentityModule(IdentityOptions options) : IModule
             UserId = UserIdOf(arn),
             CreatedAt = services.GetRequiredService<TimeProvider>().GetUtcNow(),
         };
-        return services.GetRequiredService<AccessKeyStore>().SaveAsync(key, cancellationToken);
+        return services.GetRequiredService<AccessKeyTable>().SaveAsync(key, cancellationToken);
     }
 
     /// <summary>AWS's form, AIDA and 17 letters or digits; the same for the same user at every start.</summary>

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Net.Http.Headers;
 using System.Security.Cryptography;
 using System.Text;
 
@@ -24,7 +23,8 @@ internal sealed class SigV4Signer(string accessKeyId, string secretAccessKey, st
         var headers = request.Headers.NonValidated.Where(header => IsSigned(header.Key))
             .SelectMany(header => header.Value.Select(value => KeyValuePair.Create(header.Key, value)));
         var signed = Authorization(request.Method.Method, uri.PathAndQuery, headers, Convert.ToHexStringLower(SHA256.HashData(body)));
-        request.Headers.Authorization = AuthenticationHeaderValue.Parse(signed);
+        request.Headers.Remove("Authorization");
+        request.Headers.TryAddWithoutValidation("Authorization", signed);
     }
 
     /// <summary>The Authorization header of a request; X-Amz-Date has to be among the headers, all of which are signed.</summary>
