@@ -37,6 +37,3 @@ internal interface ICodeFolders
 {
     ValueTask<CodeFolders> PrepareAsync(Deployment deployment, CancellationToken cancellationToken);
 }
-
-/// <summary>The platform could not make a sandbox: no fault of the function's.</summary>
-internal sealed class SandboxException(string message, Exception? inner = null) : Exception(message, inner);
