@@ -60,7 +60,8 @@ end_test_servers() {
   trap '' INT TERM
   if [[ -d $TEST_DATA ]]; then
     "$FNQ_ROOT/scripts/servers.sh" stop "$TEST_DATA" || true
-    rm -rf -- "$(dirname -- "$(realpath -- "$TEST_DATA/postgres")")/postgres" "$(realpath -- "$TEST_DATA/rabbitmq")" "$TEST_DATA"
+    if [[ -L $TEST_DATA/postgres ]]; then rm -rf -- "$(dirname -- "$(realpath -- "$TEST_DATA/postgres")")"; fi
+    rm -rf -- "$TEST_DATA"
   fi
   exit "$status"
 }
