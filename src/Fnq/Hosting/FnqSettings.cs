@@ -47,7 +47,7 @@ internal sealed record FnqSettings
 
     public bool Has(string role) => Roles.Contains(role);
 
-    public NodeId NewNode(TimeProvider time) => new($"{Environment.MachineName}-{Guid.CreateVersion7(time.GetUtcNow()):N}"[..^12]);
+    public static NodeId NewNode(TimeProvider time) => new($"{Environment.MachineName}-{Guid.CreateVersion7(time.GetUtcNow()):N}"[..^12]);
 
     public static FnqSettings Read(IReadOnlyDictionary<string, string?> environment, string? roles = null)
     {
