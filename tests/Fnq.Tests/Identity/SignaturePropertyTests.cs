@@ -19,7 +19,7 @@ public sealed class SignaturePropertyTests
         select Signed(method, $"/{string.Join('/', path)}{(query.Length > 0 ? "?" : "")}{string.Join('&', query.Select(q => $"{q.Item1}={q.Item2}"))}", header, body);
 
     [Fact]
-    public void Sign_then_verify_passes() => Samples.Sample(sample => sample.Verify() is null, iter: 2000);
+    public void Sign_then_verify_passes() => Samples.Sample(sample => sample.Verify() is null, iter: 500);
 
     [Fact]
     public void A_flipped_bit_of_the_body_fails() =>
@@ -29,7 +29,7 @@ public sealed class SignaturePropertyTests
                 sample.Body[at / 8 % sample.Body.Length] ^= (byte)(1 << (at % 8));
                 return sample.Verify() is not null;
             },
-            iter: 2000);
+            iter: 500);
 
     [Fact]
     public void A_flipped_bit_of_a_header_fails() =>
@@ -39,7 +39,7 @@ public sealed class SignaturePropertyTests
                 sample.Headers[name] = Flip(sample.Headers[name].ToString(), at);
                 return sample.Verify() is not null;
             },
-            iter: 5000);
+            iter: 1500);
 
     [Fact]
     public void A_changed_letter_of_target_or_method_fails() =>
@@ -58,7 +58,7 @@ public sealed class SignaturePropertyTests
                 sample.Method = Flip(sample.Method, at);
                 return target && sample.Verify() is not null;
             },
-            iter: 5000);
+            iter: 1500);
 
     private static IEnumerable<string> Words(string target)
     {
