@@ -19,7 +19,7 @@ internal sealed class FrontSample : IAwsService
 
     public FrontSample()
     {
-        _router = new RestJsonRouter(new BodyLimit(Limit, seen => new AwsException(413, "RequestEntityTooLargeException", $"{seen} bytes", MessageMember.LowerWithoutType)))
+        _router = new RestJsonRouter(new BodyLimit(Limit, TooLarge))
             .Map("POST", "/functions/{FunctionName}/invocations", (request, values) =>
             {
                 Request = request;
@@ -45,8 +45,17 @@ internal sealed class FrontSample : IAwsService
     public ValueTask HandleAsync(AwsRequest request) => _router.DispatchAsync(request);
     public ValueTask WriteErrorAsync(HttpContext http, Guid requestId, AwsException error) => RestJson.WriteErrorAsync(http, error);
 
+    private static AwsException TooLarge(long seen) =>
+        new(413, "RequestEntityTooLargeException", $"{seen} bytes", MessageMember.LowerWithoutType);
+
     public async Task<Answer> SendAsync(
-        string method, string target, byte[]? body = null, string service = "lambda", bool isChunked = false, Action<HttpContext>? bend = null, Stream? stream = null)
+        string method,
+        string target,
+        byte[]? body = null,
+        string service = "lambda",
+        bool isChunked = false,
+        Action<HttpContext>? bend = null,
+        Stream? stream = null)
     {
         var signed = new SignedSample(_time) { Method = method, Target = target, Body = body ?? [] }.Sign(service, "eu-west-1");
         var http = new DefaultHttpContext();

@@ -42,10 +42,11 @@ public sealed class StsServiceTests
 
     private static void AssertError(Answer answer, int status, string code)
     {
-        var error = XElement.Parse(answer.Body);
-        Assert.Equal((status, Xmlns + "ErrorResponse"), (answer.Status, error.Name));
-        Assert.Equal(("Sender", code), (error.Element(Xmlns + "Error")!.Element(Xmlns + "Type")!.Value, error.Element(Xmlns + "Error")!.Element(Xmlns + "Code")!.Value));
-        Assert.NotEmpty(error.Element(Xmlns + "RequestId")!.Value);
+        var document = XElement.Parse(answer.Body);
+        var error = document.Element(Xmlns + "Error")!;
+        Assert.Equal((status, Xmlns + "ErrorResponse"), (answer.Status, document.Name));
+        Assert.Equal(("Sender", code), (error.Element(Xmlns + "Type")!.Value, error.Element(Xmlns + "Code")!.Value));
+        Assert.NotEmpty(document.Element(Xmlns + "RequestId")!.Value);
     }
 
     private Task<Answer> SendAsync(string form) => _front.SendAsync("POST", "/", Encoding.UTF8.GetBytes(form), "sts");

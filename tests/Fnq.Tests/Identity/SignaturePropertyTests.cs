@@ -6,7 +6,8 @@ namespace Fnq.Tests.Identity;
 /// <summary>Whatever is signed verifies, and one flipped bit of any signed part does not.</summary>
 public sealed class SignaturePropertyTests
 {
-    private static readonly Gen<string> Word = Gen.String[Gen.OneOf(Gen.Char['a', 'z'], Gen.Char['0', '9'], Gen.Const('-'), Gen.Const('_'), Gen.Const('~'), Gen.Char['A', 'Z']), 1, 12];
+    private static readonly Gen<string> Word = Gen.String[
+        Gen.OneOf(Gen.Char['a', 'z'], Gen.Char['0', '9'], Gen.Const('-'), Gen.Const('_'), Gen.Const('~'), Gen.Char['A', 'Z']), 1, 12];
     private static readonly Gen<string> Escape = Gen.Byte[0x80, 0xFF].Select(value => $"%{value:X2}");
     private static readonly Gen<string> Piece = Gen.Select(Word, Gen.OneOf(Escape, Word)).Select((word, tail) => word + tail);
 
@@ -16,7 +17,8 @@ public sealed class SignaturePropertyTests
         from header in Word
         from body in Gen.Byte.Array[0, 200]
         from method in Gen.OneOf("GET", "POST", "PUT", "DELETE")
-        select Signed(method, $"/{string.Join('/', path)}{(query.Length > 0 ? "?" : "")}{string.Join('&', query.Select(q => $"{q.Item1}={q.Item2}"))}", header, body);
+        select Signed(
+            method, $"/{string.Join('/', path)}{(query.Length > 0 ? "?" : "")}{string.Join('&', query.Select(q => $"{q.Item1}={q.Item2}"))}", header, body);
 
     [Fact]
     public void Sign_then_verify_passes() => Samples.Sample(sample => sample.Verify() is null, iter: 500);
