@@ -102,6 +102,7 @@ internal sealed partial class FunctionStore
         await context.Set<FunctionVersionRow>()
             .Where(row => row.FunctionId == function.Id && row.Number == number)
             .ExecuteDeleteAsync(cancellationToken);
+        await RetireDeploymentsAsync(context, key, cancellationToken);
     }
 
     private async Task<CommittedChange> InsertAsync(
