@@ -3,7 +3,6 @@ using Fnq.Contracts;
 using Fnq.Dispatch;
 using Fnq.Storage;
 using Microsoft.EntityFrameworkCore;
-using Npgsql;
 
 namespace Fnq.Functions;
 
@@ -103,6 +102,7 @@ internal sealed partial class FunctionStore
         await context.Set<FunctionVersionRow>()
             .Where(row => row.FunctionId == function.Id && row.Number == number)
             .ExecuteDeleteAsync(cancellationToken);
+        await RetireDeploymentsAsync(context, key, cancellationToken);
     }
 
     private async Task<CommittedChange> InsertAsync(
@@ -113,16 +113,19 @@ internal sealed partial class FunctionStore
         {
             Id = id, AccountId = wanted.Key.AccountId, Region = wanted.Key.Region, Name = wanted.Key.Name, Tags = wanted.Tags, CreatedAt = now,
         };
-        context.Add(function);
-        try
-        {
-            await context.SaveChangesAsync(cancellationToken);
-        }
-        catch (DbUpdateException refused) when (refused.InnerException is PostgresException { SqlState: PostgresErrorCodes.UniqueViolation })
+        var tags = FunctionsJson.Write(wanted.Tags, FunctionsJson.Api.DictionaryStringString);
+        var inserted = await context.Database.ExecuteSqlAsync(
+            $"""
+            insert into functions (id, account_id, region, name, next_version, tags, created_at)
+            values ({id}, {function.AccountId}, {function.Region}, {function.Name}, {function.NextVersion}, {tags}::json, {now})
+            on conflict do nothing
+            """, cancellationToken);
+        if (inserted == 0)
         {
             throw FunctionErrors.AlreadyExists(wanted.Key);
         }
 
+        context.Attach(function);
         await InsertPackageAsync(context, wanted.Code, cancellationToken);
         var latest = new FunctionVersionRow
         {
