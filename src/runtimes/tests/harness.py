@@ -25,8 +25,12 @@ class RuntimeApiServer:
         self.invocations, self.posts = queue.SimpleQueue(), queue.SimpleQueue()
         self.connections = 0
         self.first_next = threading.Event()
-        self.close_after_next = False
         threading.Thread(target=self._accept, daemon=True).start()
+
+    def hang_up(self):
+        """Closes the connection on which `next` waits."""
+        self.first_next.wait(WAIT_SECONDS)
+        self.invocations.put(None)
 
     def close(self):
         self.listener.close()
