@@ -33,6 +33,10 @@ class RuntimeApiServer:
         self.invocations.put(None)
 
     def close(self):
+        try:
+            self.listener.shutdown(socket.SHUT_RDWR)  # a close alone does not end the accept under way
+        except OSError:
+            pass
         self.listener.close()
         self.invocations.put(None)
 
