@@ -68,9 +68,10 @@ build_rootfs() {
   mirrors=$(mirror_lines)
   [[ -n $mirrors ]] || die "no Debian mirror in this machine's apt sources; name one: FNQ_DEBIAN_MIRROR=http://MIRROR/debian"
   say "$name: installing Debian $suite packages"
-  # --skip=check/empty is not used: the folder is ours and new.
+  local proxies=() line
+  while read -r line; do proxies+=("--aptopt=$line"); done < <(apt-config dump 2>/dev/null | grep -iE '^Acquire::https?::Proxy ' || true)
   mmdebstrap --mode=root --variant=minbase --quiet --include="$common_packages,$packages" \
-    --dpkgopt=force-unsafe-io \
+    --dpkgopt=force-unsafe-io "${proxies[@]}" \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/info/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
     --dpkgopt='path-include=/usr/share/doc/*/copyright' \
@@ -129,20 +130,20 @@ check_tools() {
   [[ $1 != nodejs* ]] || command -v npm >/dev/null || die "npm is missing: apt-get install npm"
 }
 
+is_built() { grep -qs "\"digest\": \"$2\"" "$1/manifest.json"; }
+
 # Everything is built beside DEST and renamed at the end, under a lock: DEST is whole or absent.
 build_runtime() {
   local name=$1 dest=$2 digest tmp
   describe "$name"
   digest=$(sources_digest "$name")
+  if is_built "$dest" "$digest"; then say "$name: already built"; return; fi
+  check_tools "$name"
   mkdir -p "$(dirname "$dest")"
   dest=$(cd "$(dirname "$dest")" && pwd)/$(basename "$dest")
   exec 9>"$dest.lock"
   flock 9
-  if grep -qs "\"digest\": \"$digest\"" "$dest/manifest.json"; then
-    say "$name: already built"
-    return
-  fi
-  check_tools "$name"
+  if is_built "$dest" "$digest"; then say "$name: already built"; return; fi
   rm -rf --one-file-system "$dest".tmp.* "$dest".old.*
   tmp=$dest.tmp.$$
   trap 'rm -rf --one-file-system "'"$tmp"'"' EXIT
