@@ -20,7 +20,9 @@ internal sealed record ExecutionOptions
     public required string Sandbox { get; init; }
     public required bool Production { get; init; }
     public string? OciRuntime { get; init; }
-    public string? SandboxStateFolder { get; init; }
+    
+    /// <summary>Shared by all workers of the host.</summary>
+    public string SandboxStateFolder { get; init; } = "/run/fnq";
     public required WorkerOptions Worker { get; init; }
 }
 
@@ -31,6 +33,17 @@ internal sealed class ExecutionModule(ExecutionOptions options) : IModule
     {
         services.AddSingleton(options);
         services.AddSingleton(options.Worker);
+        services.AddSingleton(new SandboxOptions
+        {
+            StateFolder = options.SandboxStateFolder,
+            OciRuntime = options.OciRuntime,
+            InitPath = Path.Combine(options.RuntimesFolder, RuntimeCatalog.Init),
+        });
+        services.AddSingleton(new ProcessSandboxOptions
+        {
+            Folder = Path.Combine(options.DataFolder, "process-sandboxes"),
+            IsProduction = options.Production,
+        });
         services.AddSingleton(new RuntimeOptions { Folder = options.RuntimesFolder });
         services.AddSingleton<RuntimeCatalog>();
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<CodeCache>(

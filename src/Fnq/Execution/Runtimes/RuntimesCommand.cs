@@ -1,31 +1,9 @@
 namespace Fnq.Execution.Runtimes;
 
-/// <summary><c>fnq runtimes list | install NAME... [--if-missing] | remove NAME</c>.</summary>
+/// <summary><c>fnq runtimes list | install NAME... [--if-missing] | remove NAME...</c>.</summary>
 internal static class RuntimesCommand
 {
-    private const string Usage = "usage: fnq runtimes list | install NAME... [--if-missing] | remove NAME";
-
-    public static async Task<int> RunAsync(
-        RuntimeCatalog catalog, IReadOnlyList<string> arguments, TextWriter output, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return arguments switch
-            {
-                ["list"] => await ListAsync(catalog, output, cancellationToken),
-                ["install", _, ..] => await InstallAsync(catalog, [.. arguments.Skip(1)], output, cancellationToken),
-                ["remove", var name] => await RemoveAsync(catalog, name, output),
-                _ => await RefuseAsync(output),
-            };
-        }
-        catch (RuntimeInstallException e)
-        {
-            await output.WriteLineAsync(e.Message);
-            return 1;
-        }
-    }
-
-    private static async Task<int> ListAsync(RuntimeCatalog catalog, TextWriter output, CancellationToken cancellationToken)
+    public static async Task<int> ListAsync(RuntimeCatalog catalog, TextWriter output, CancellationToken cancellationToken)
     {
         var installed = catalog.List().ToDictionary(runtime => runtime.Name);
         foreach (var name in (await catalog.AvailableAsync(cancellationToken)).Union(installed.Keys))
@@ -37,39 +15,38 @@ internal static class RuntimesCommand
         return 0;
     }
 
-    private static async Task<int> InstallAsync(
-        RuntimeCatalog catalog, string[] arguments, TextWriter output, CancellationToken cancellationToken)
+    public static async Task<int> InstallAsync(
+        RuntimeCatalog catalog, IReadOnlyList<string> names, bool onlyMissing, TextWriter output, CancellationToken cancellationToken)
     {
-        var names = arguments.Where(argument => argument != "--if-missing").ToArray();
-        if (names.Length == 0 || names.Any(name => name.StartsWith('-')))
+        try
         {
-            return await RefuseAsync(output);
-        }
-
-        var onlyMissing = arguments.Contains("--if-missing");
-        foreach (var name in names)
-        {
-            if (onlyMissing && (name == RuntimeCatalog.Init ? File.Exists(catalog.InitPath) : catalog.Find(name) is not null))
+            foreach (var name in names)
             {
-                continue;
+                if (!onlyMissing || !catalog.IsInstalled(name))
+                {
+                    await catalog.InstallAsync(name, line => { lock (output) { output.WriteLine(line); } }, cancellationToken);
+                }
             }
 
-            await catalog.InstallAsync(name, line => { lock (output) { output.WriteLine(line); } }, cancellationToken);
+            return 0;
+        }
+        catch (RuntimeInstallException error)
+        {
+            await output.WriteLineAsync(error.Message);
+            return 1;
+        }
+    }
+
+    public static async Task<int> RemoveAsync(RuntimeCatalog catalog, IReadOnlyList<string> names, TextWriter output)
+    {
+        var missing = 0;
+        foreach (var name in names)
+        {
+            var removed = catalog.Remove(name);
+            await output.WriteLineAsync(removed ? $"{name} removed" : $"{name} is not installed");
+            missing += removed ? 0 : 1;
         }
 
-        return 0;
-    }
-
-    private static async Task<int> RemoveAsync(RuntimeCatalog catalog, string name, TextWriter output)
-    {
-        var removed = catalog.Remove(name);
-        await output.WriteLineAsync(removed ? $"{name} removed" : $"{name} is not installed");
-        return removed ? 0 : 1;
-    }
-
-    private static async Task<int> RefuseAsync(TextWriter output)
-    {
-        await output.WriteLineAsync(Usage);
-        return 2;
+        return missing == 0 ? 0 : 1;
     }
 }
