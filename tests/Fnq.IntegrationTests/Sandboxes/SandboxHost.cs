@@ -1,8 +1,6 @@
-using System.IO.Pipes;
 using System.Text;
 using Fnq.Execution.Sandboxes;
 using Microsoft.Extensions.Logging.Abstractions;
-using Microsoft.Win32.SafeHandles;
 using Xunit;
 
 namespace Fnq.IntegrationTests.Sandboxes;
@@ -99,25 +97,16 @@ internal static class SandboxSteps
         return (exited.Status, output.Replace("END-MARK", "", StringComparison.Ordinal));
     }
 
-    /// <summary>Awaits output as the log capture does: .NET's pipe streams wait for the descriptor, not on a thread.</summary>
     internal static async Task<string> ReadUntilAsync(this ISandbox sandbox, string mark)
     {
         var text = new StringBuilder();
         var buffer = new byte[4096];
-        using var patience = new CancellationTokenSource(SandboxHost.Patience);
-        using var pipe = new AnonymousPipeClientStream(PipeDirection.In, new SafePipeHandle(sandbox.Output.DangerousGetHandle(), ownsHandle: false));
-        try
+        await EventuallyAsync(() =>
         {
-            int count;
-            while (!text.ToString().Contains(mark, StringComparison.Ordinal) && (count = await pipe.ReadAsync(buffer, patience.Token)) > 0)
-            {
-                text.Append(Encoding.UTF8.GetString(buffer, 0, count));
-            }
-        }
-        catch (OperationCanceledException)
-        {
-            Assert.Fail($"'{mark}' never came; the output was: {text}");
-        }
+            var count = Native.Read(sandbox.Output, buffer);
+            text.Append(Encoding.UTF8.GetString(buffer, 0, Math.Max(count, 0)));
+            return text.ToString().Contains(mark, StringComparison.Ordinal);
+        }, () => $"'{mark}' in the output: {text}");
         return text.ToString();
     }
 

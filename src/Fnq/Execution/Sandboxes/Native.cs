@@ -47,6 +47,9 @@ internal static partial class Native
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int Open(string path, int flags, uint mode);
 
+    [LibraryImport("libc", EntryPoint = "read", SetLastError = true)]
+    private static unsafe partial nint Read(int fd, byte* buffer, nuint count);
+
     [LibraryImport("libc", EntryPoint = "symlink", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int SymbolicLink(string target, string path);
 
@@ -136,6 +139,15 @@ internal static partial class Native
 
     [LibraryImport("libc", EntryPoint = "posix_spawnattr_setsigdefault")]
     internal static unsafe partial int SetSpawnDefaults(byte* attributes, byte* signals);
+
+    /// <summary>What is there now: a count, 0 at the end, negative when a non-blocking descriptor has nothing yet.</summary>
+    internal static unsafe int Read(SafeFileHandle handle, Span<byte> buffer)
+    {
+        fixed (byte* start = buffer)
+        {
+            return (int)Read((int)handle.DangerousGetHandle(), start, (nuint)buffer.Length);
+        }
+    }
 
     /// <summary>The result of a call, or an exception that names it.</summary>
     internal static int Check(int result, string what) =>
