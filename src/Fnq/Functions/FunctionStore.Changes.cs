@@ -3,6 +3,7 @@ using Fnq.Contracts;
 using Fnq.Dispatch;
 using Fnq.Storage;
 using Microsoft.EntityFrameworkCore;
+using Npgsql;
 
 namespace Fnq.Functions;
 
@@ -175,23 +176,22 @@ internal sealed partial class FunctionStore
     private async Task<CommittedChange> SaveAsync(
         FnqDbContext context, FunctionRow function, FunctionVersionRow latest, bool publish, CancellationToken cancellationToken)
     {
-        var deployment = await InsertDeploymentAsync(context, function.Key, latest, cancellationToken);
-        var shown = latest;
-        if (publish)
-        {
-            shown = await PublishAsync(context, function, latest, cancellationToken);
-        }
-
         try
         {
+            var deployment = await InsertDeploymentAsync(context, function.Key, latest, cancellationToken);
+            var shown = publish ? await PublishAsync(context, function, latest, cancellationToken) : latest;
             await context.SaveChangesAsync(cancellationToken);
+            return new(new(function, shown), latest.RevisionId.ToString(), deployment);
         }
         catch (DbUpdateConcurrencyException)
         {
             throw FunctionErrors.UpdateInProgress(function.Key.Arn);
         }
-
-        return new(new(function, shown), latest.RevisionId.ToString(), deployment);
+        catch (Exception gone) when (gone.GetBaseException() is PostgresException { SqlState: PostgresErrorCodes.ForeignKeyViolation })
+        {
+            // Deleted with its code between our first read and here.
+            throw FunctionErrors.FunctionNotFound(function.Key.Arn);
+        }
     }
 
     /// <summary>The transaction's connection is the context's; what an earlier try has tracked is forgotten.</summary>
