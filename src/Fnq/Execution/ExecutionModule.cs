@@ -46,8 +46,7 @@ internal sealed class ExecutionModule(ExecutionOptions options) : IModule
         });
         services.AddSingleton(new RuntimeOptions { Folder = options.RuntimesFolder });
         services.AddSingleton<RuntimeCatalog>();
-        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<CodeCache>(
-            provider, Path.Combine(options.DataFolder, "code")));
+        services.AddSingleton(new CodeCache(Path.Combine(options.DataFolder, "code")));
         services.AddSingleton<ICodeFolders, PackageFolders>();
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<LogStore>(provider, options.DataFolder));
         services.AddSingleton<RuntimeApiServer>();
@@ -69,10 +68,12 @@ internal sealed class ExecutionModule(ExecutionOptions options) : IModule
         : ActivatorUtilities.CreateInstance<OciSandboxBackend>(provider);
 
     /// <summary>Sweeps what dead workers of this host left, then serves the Runtime API; ends every environment at the stop.</summary>
-    private sealed class WorkerHost(ISandboxBackend backend, RuntimeApiServer runtimeApi, WarmPool pool, LogStore logs) : IHostedService
+    private sealed class WorkerHost(
+        ISandboxBackend backend, CodeCache code, RuntimeApiServer runtimeApi, WarmPool pool, LogStore logs) : IHostedService
     {
         public async Task StartAsync(CancellationToken cancellationToken)
         {
+            code.RemoveDeadDrafts();
             await backend.SweepAsync(cancellationToken);
             await runtimeApi.StartAsync(cancellationToken);
         }

@@ -5,55 +5,45 @@ namespace Fnq.Execution.Code;
 
 /// <summary>
 /// Extracted packages by digest, shared by all workers of a host. A folder is whole or absent: it is filled under a
-/// draft name and renamed, so a kill in the middle leaves only a draft for <see cref="Prune"/>.
+/// draft name and renamed, so a kill in the middle leaves only a draft for <see cref="RemoveDeadDrafts"/>.
 /// </summary>
 internal sealed class CodeCache
 {
     private readonly string _folder;
-    private readonly long _bytesMax;
-    private readonly TimeProvider _time;
 
-    public CodeCache(string folder, long bytesMax, TimeProvider time)
+    public CodeCache(string folder)
     {
         _folder = folder;
-        _bytesMax = bytesMax;
-        _time = time;
         Directory.CreateDirectory(Path.Join(folder, "drafts"));
     }
 
     /// <summary>The folder of a package; <paramref name="load"/> is asked for the bytes only when it is not there yet.</summary>
-    public Task<string> GetAsync(string digest, Func<CancellationToken, Task<byte[]>> load, CancellationToken cancellationToken) =>
-        GetMergedAsync(digest, [load], cancellationToken);
-
-    /// <summary>Layers in order in one folder: what a later one contains replaces what an earlier one did.</summary>
-    public async Task<string> GetMergedAsync(
-        string digest, IReadOnlyList<Func<CancellationToken, Task<byte[]>>> loads, CancellationToken cancellationToken)
+    public async ValueTask<string> GetAsync(string digest, Func<CancellationToken, Task<byte[]>> load, CancellationToken cancellationToken)
     {
         var target = Path.Join(_folder, NameOf(digest));
-        if (!Directory.Exists(target))
+        if (Directory.Exists(target))
         {
-            var draft = Path.Join(_folder, "drafts", $"{NameOf(digest)}.{Guid.NewGuid():N}");
-            using var mine = Lock(draft);
-            try
-            {
-                PackageExtraction.MakeFolder(draft);
-                foreach (var load in loads)
-                {
-                    PackageExtraction.Extract(await load(cancellationToken), draft);
-                }
-                Publish(draft, target);
-            }
-            finally
-            {
-                Discard(draft);
-            }
+            return target;
         }
-        Directory.SetLastAccessTimeUtc(target, _time.GetUtcNow().UtcDateTime);
+
+        var draft = Path.Join(_folder, "drafts", $"{NameOf(digest)}.{Guid.NewGuid():N}");
+        using var mine = Lock(draft);
+        try
+        {
+            PackageExtraction.MakeFolder(draft);
+            PackageExtraction.Extract(await load(cancellationToken), draft);
+            Publish(draft, target);
+        }
+        finally
+        {
+            Discard(draft);
+        }
+
         return target;
     }
 
-    /// <summary>Removes drafts of the dead, then the longest unused packages above the size limit, except those in use.</summary>
-    public void Prune(Func<string, bool> inUse)
+    /// <summary>Removes what extractions that were killed have left.</summary>
+    public void RemoveDeadDrafts()
     {
         foreach (var draft in Directory.EnumerateDirectories(Path.Join(_folder, "drafts")))
         {
@@ -62,22 +52,6 @@ internal sealed class CodeCache
             {
                 Discard(draft);
             }
-        }
-        var packages = new DirectoryInfo(_folder).EnumerateDirectories().Where(d => d.Name != "drafts")
-            .Select(d => (d.FullName, d.LastAccessTimeUtc, Bytes: d.EnumerateFiles("*", SearchOption.AllDirectories).Sum(f => f.Length)))
-            .OrderBy(p => p.LastAccessTimeUtc).ToList();
-        var total = packages.Sum(p => p.Bytes);
-        foreach (var (path, _, bytes) in packages.Where(p => !inUse(p.FullName)))
-        {
-            if (total <= _bytesMax)
-            {
-                return;
-            }
-            // Renamed first: nobody may find half a package.
-            var draft = Path.Join(_folder, "drafts", $"{Path.GetFileName(path)}.{Guid.NewGuid():N}");
-            Directory.Move(path, draft);
-            Discard(draft);
-            total -= bytes;
         }
     }
 
