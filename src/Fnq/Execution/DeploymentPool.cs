@@ -300,7 +300,6 @@ internal sealed partial class DeploymentPool(Deployment deployment, WarmPool nod
             ColdStart = environment.Environment.ColdStart;
         }
 
-        node.StartEnded();
         _ = WatchAsync(environment);
         node.Came(environment);
         if (_retired)
@@ -309,12 +308,13 @@ internal sealed partial class DeploymentPool(Deployment deployment, WarmPool nod
             LogStartedForRetired(Deployment.Id.Value);
         }
 
+        // Before the policy is asked again: who gets this one waits no more.
         if (!HandOver(environment))
         {
             node.Sweep.Arm();
         }
 
-        ServeWaiting();
+        node.StartEnded();
     }
 
     private void StartFailed(Exception error, int reservedMb)
