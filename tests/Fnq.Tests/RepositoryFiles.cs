@@ -3,10 +3,12 @@ namespace Fnq.Tests;
 /// <summary>The sources that the tidy test reads: found from the test binary upwards.</summary>
 internal static class RepositoryFiles
 {
+    private static readonly string[] SourceFolders = ["src", "tests"];
+
     public static string Root { get; } = FindRoot();
 
     public static IEnumerable<string> CSharp() =>
-        new[] { "src", "tests" }.SelectMany(folder => Directory.EnumerateFiles(Path.Combine(Root, folder), "*.cs", SearchOption.AllDirectories))
+        SourceFolders.SelectMany(folder => Directory.EnumerateFiles(Path.Combine(Root, folder), "*.cs", SearchOption.AllDirectories))
             .Where(path => !path.Contains("/obj/", StringComparison.Ordinal) && !path.Contains("/bin/", StringComparison.Ordinal));
 
     public static string Relative(string path) => Path.GetRelativePath(Root, path);
