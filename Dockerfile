@@ -1,0 +1,42 @@
+# One image for every role: docker-compose.yml starts it several times with different `--roles`.
+#
+# Build arguments
+#   FNQ_SDK_IMAGE     an image with the .NET 10 SDK (and, if it has no gcc, apt-get and a way to a mirror)
+#   FNQ_BASE_IMAGE    a Debian 12 image; `scripts/images.sh env` makes both where no registry can be reached
+#   FNQ_NUGET_SOURCE  a NuGet feed to restore from, where nuget.org itself cannot be reached
+ARG FNQ_SDK_IMAGE=mcr.microsoft.com/dotnet/sdk:10.0
+ARG FNQ_BASE_IMAGE=debian:bookworm-slim
+
+FROM ${FNQ_SDK_IMAGE} AS build
+ARG FNQ_NUGET_SOURCE=
+# A small SDK image carries no ICU, and the build needs none.
+ENV DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
+# Process 1 of every sandbox is a small static C program.
+RUN command -v gcc >/dev/null || { apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev; }
+WORKDIR /source
+COPY . .
+# The shared runtime only: the final image needs no SDK.
+RUN root=$(dirname "$(readlink -f "$(command -v dotnet)")") && mkdir /dotnet && cp -a "$root/dotnet" "$root/host" "$root/shared" /dotnet
+RUN dotnet restore src/Fnq.Server ${FNQ_NUGET_SOURCE:+--source "$FNQ_NUGET_SOURCE"}
+RUN dotnet publish src/Fnq.Server --no-restore --configuration Release --output /publish
+
+FROM ${FNQ_BASE_IMAGE}
+# crun, runc: sandboxes.  e2fsprogs: a sandbox's /tmp.  iproute2: its network.  mmdebstrap, skopeo, umoci: runtimes.
+# curl: health checks.
+RUN apt-get update \
+ && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+    ca-certificates crun curl debian-archive-keyring e2fsprogs iproute2 libssl3 mmdebstrap procps runc skopeo umoci \
+ && rm -rf /var/lib/apt/lists/*
+RUN groupadd --gid 10001 fnq && useradd --uid 10001 --gid fnq --no-create-home --home-dir /var/lib/fnq fnq \
+ && install -d -o fnq -g fnq -m 0750 /var/lib/fnq /run/fnq
+COPY --from=build /dotnet /usr/share/dotnet
+COPY --from=build /publish /opt/fnq
+COPY scripts/docker-entry.sh /usr/local/bin/fnq
+RUN chmod 0755 /usr/local/bin/fnq && ln -s /usr/share/dotnet/dotnet /usr/bin/dotnet
+ENV FNQ_DATA=/var/lib/fnq \
+    DOTNET_CLI_TELEMETRY_OPTOUT=1
+EXPOSE 9000
+# api, triggers and scheduler need nothing more; docker-compose.yml gives the workers root and says why.
+USER fnq
+ENTRYPOINT ["fnq"]
+CMD ["serve"]
