@@ -14,10 +14,16 @@ ENV DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET
 # Process 1 of every sandbox is a small static C program.
 RUN command -v gcc >/dev/null || { apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev; }
 WORKDIR /source
-COPY . .
 # The shared runtime only: the final image needs no SDK.
 RUN root=$(dirname "$(readlink -f "$(command -v dotnet)")") && mkdir /dotnet && cp -a "$root/dotnet" "$root/host" "$root/shared" /dotnet
+# Packages are restored again only when a project file changes.
+COPY .editorconfig* BannedSymbols.txt Directory.Build.props Directory.Packages.props global.json ./
+COPY src/Fnq.Contracts/*.csproj src/Fnq.Contracts/packages.lock.json src/Fnq.Contracts/
+COPY src/Fnq/*.csproj src/Fnq/packages.lock.json src/Fnq/
+COPY src/Fnq.Server/*.csproj src/Fnq.Server/packages.lock.json src/Fnq.Server/
 RUN dotnet restore src/Fnq.Server ${FNQ_NUGET_SOURCE:+--source "$FNQ_NUGET_SOURCE"}
+COPY migrations migrations
+COPY src src
 RUN dotnet publish src/Fnq.Server --no-restore --configuration Release --output /publish
 
 FROM ${FNQ_BASE_IMAGE}

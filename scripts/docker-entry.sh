@@ -66,9 +66,9 @@ prepare_worker() {
     while read -r number; do echo "$number" >/sys/fs/cgroup/fnq-worker/cgroup.procs 2>/dev/null || true; done </sys/fs/cgroup/cgroup.procs
     for number in cpu memory pids io cpuset; do echo "+$number" >/sys/fs/cgroup/cgroup.subtree_control 2>/dev/null || true; done
   fi
-  # A sandbox may mount its own /proc only where an unmasked one can be seen; Docker masks parts of ours.
-  mkdir -p /run/fnq/proc
-  mountpoint -q /run/fnq/proc || mount -t proc -o ro,nosuid,nodev,noexec proc /run/fnq/proc
+  # A sandbox may mount its own /proc only where an unmasked, writable one can be seen; Docker masks parts of ours.
+  mkdir -p -m 0700 /run/fnq/proc
+  mountpoint -q /run/fnq/proc || mount -t proc -o nosuid,nodev,noexec proc /run/fnq/proc
   # A container's /dev does not follow the host's.
   [[ -e /dev/loop-control ]] || mknod /dev/loop-control c 10 237
   for ((number = 0; number < 256; number++)); do
@@ -85,6 +85,11 @@ case ${1:-} in
 esac
 
 read_settings
+if [[ ${1:-} == with-sandboxes ]]; then # any command, in a container made ready as a worker's is
+  prepare_worker
+  shift
+  exec "$@"
+fi
 if [[ ${1:-} == env ]]; then # printed for a shell on the host, which reaches only what is published
   export FNQ_PORT=${FNQ_PUBLISHED_PORT:-9000}
   FNQ_AMQP_URL=${FNQ_AMQP_URL/@rabbitmq:5672/@127.0.0.1:${FNQ_PUBLISHED_AMQP_PORT:-5672}}

@@ -41,11 +41,14 @@ host() {
 print_env() {
   printf 'export DOCKER_HOST=%q\n' "$(host)"
   [[ ! -d $plugins ]] || printf 'export DOCKER_CONFIG=%q\n' "$dir/client"
-  # Engines before 23 build without BuildKit when the client brings no buildx.
-  [[ ! -e $dir/legacy-builder ]] || printf 'export DOCKER_BUILDKIT=0\n'
+  # Testcontainers asks for API 1.44 and does not negotiate; an older engine refuses that.
+  local version
+  version=$(DOCKER_HOST=$(host) timeout 10 docker version --format '{{.Server.APIVersion}}' 2>/dev/null) || return 0
+  if [[ $version =~ ^1\.([0-9]+)$ ]] && ((BASH_REMATCH[1] < 44)); then printf 'export DOCKER_API_VERSION=%q\n' "$version"; fi
 }
 
-remember_host_network() {
+remember_host_network() { # what dockerd changes and does not put back
+  if [[ -e $dir/bridges.before ]]; then return 0; fi # an engine that was killed: the first notes are the true ones
   cat /proc/sys/net/ipv4/ip_forward >"$dir/ip_forward"
   if iptables -S FORWARD >"$dir/forward.before" 2>/dev/null; then :; else rm -f "$dir/forward.before"; fi
   ip -o link show type bridge 2>/dev/null | awk -F': ' '{print $2}' | sort >"$dir/bridges.before" || true

@@ -116,6 +116,8 @@ print_env() {
   for name in debian sdk postgres rabbitmq:3; do build "$name"; done
   printf 'export %s=%q\n' FNQ_BASE_IMAGE "$(image_of debian)" FNQ_SDK_IMAGE "$(image_of sdk)" \
     FNQ_POSTGRES_IMAGE "$(image_of postgres)" FNQ_RABBITMQ_IMAGE "$(image_of rabbitmq:"${FNQ_RABBITMQ_LINE:-3}")"
+  # Testcontainers' own clean-up container is an image from a registry too.
+  printf 'export TESTCONTAINERS_RYUK_DISABLED=true\n'
 }
 
 case ${1:-} in
