@@ -1,0 +1,9 @@
+using Fnq.Contracts;
+
+namespace Fnq.Dispatch;
+
+/// <summary>Where a run's record is safe against kill -9 once the task has completed. Implemented by Billing.</summary>
+public interface IRunJournal
+{
+    ValueTask AppendAsync(InvocationRecord record);
+}

@@ -1,0 +1,45 @@
+using Fnq.Contracts;
+using Fnq.Dispatch;
+using Fnq.Execution.Output;
+using Fnq.Execution.RuntimeApi;
+using Fnq.Execution.Runtimes;
+using Fnq.Logs;
+
+namespace Fnq.Execution;
+
+/// <summary>What all environments of a worker share.</summary>
+internal sealed record EnvironmentServices(
+    RuntimeApiServer RuntimeApi,
+    RuntimeApiAcceptor Acceptor,
+    OutputPump Output,
+    LogStore Logs,
+    IRunJournal Journal,
+    ExecutionMeters Meters,
+    NodeId Worker,
+    TimeProvider Time,
+    ILogger<ExecutionEnvironment> Log);
+
+/// <summary>How an environment's runtime is started; the same at every start of its life.</summary>
+/// <param name="Entrypoint">Null when no candidate exists: every start fails as on AWS.</param>
+/// <param name="Candidates">Named in that failure.</param>
+internal sealed record RuntimeStart(
+    RuntimeManifest Runtime,
+    IReadOnlyList<string>? Entrypoint,
+    IReadOnlyList<string> Candidates,
+    bool IsWrapped,
+    IReadOnlyDictionary<string, string> Variables);
+
+/// <summary>Where a deployment's code lies on this host, extracted.</summary>
+internal sealed record CodeFolders(string CodeFolder, string? LayersFolder);
+
+/// <summary>Gives the folders of a deployment, fetching and extracting what is not there yet.</summary>
+internal interface ICodeFolders
+{
+    ValueTask<CodeFolders> PrepareAsync(Deployment deployment, CancellationToken cancellationToken);
+}
+
+/// <summary>The platform could not make a sandbox: no fault of the function's.</summary>
+internal sealed class SandboxException(string message, Exception? inner = null) : Exception(message, inner);
+
+/// <summary>The environment was gone before the run began: it may be given to another.</summary>
+internal sealed class EnvironmentGoneException(string id) : Exception($"environment {id} is gone");

@@ -1,0 +1,72 @@
+using System.Collections.Concurrent;
+using Microsoft.Win32.SafeHandles;
+
+namespace Fnq.Execution.Output;
+
+/// <summary>One thread that empties the output pipes of all environments of the worker, so that no function ever blocks on one.</summary>
+internal sealed class OutputPump : IDisposable
+{
+    /// <summary>No environment holds the thread for longer than this many bytes at a time.</summary>
+    private const int MaxBytesPerTurn = 256 * 1024;
+    private const long StopToken = 0;
+    private readonly ConcurrentDictionary<long, EnvironmentLog> _logs = new();
+    private readonly SafeFileHandle _epoll = Epoll.Create();
+    private readonly SafeFileHandle _stop = Epoll.CreateEvent();
+    private readonly Thread _thread;
+    private long _lastToken;
+
+    public OutputPump()
+    {
+        Epoll.Control(_epoll, Epoll.Add, _stop, StopToken);
+        _thread = new Thread(Run) { IsBackground = true, Name = "fnq output" };
+        _thread.Start();
+    }
+
+    public long Register(EnvironmentLog log)
+    {
+        var token = Interlocked.Increment(ref _lastToken);
+        _logs[token] = log;
+        Epoll.Control(_epoll, Epoll.Add, log.Output, token);
+        return token;
+    }
+
+    /// <summary>To be called before the pipe is closed.</summary>
+    public void Unregister(long token)
+    {
+        if (_logs.TryRemove(token, out var log))
+        {
+            Epoll.Control(_epoll, Epoll.Delete, log.Output, token);
+        }
+    }
+
+    public void Dispose()
+    {
+        Epoll.Signal(_stop);
+        _thread.Join();
+        _epoll.Dispose();
+        _stop.Dispose();
+    }
+
+    private void Run()
+    {
+        Span<byte> entries = stackalloc byte[64 * 16];
+        Span<long> tokens = stackalloc long[64];
+        while (true)
+        {
+            var count = Epoll.Wait(_epoll, entries, tokens);
+            for (var i = 0; i < count; i++)
+            {
+                if (tokens[i] == StopToken)
+                {
+                    return;
+                }
+
+                if (_logs.TryGetValue(tokens[i], out var log) && !log.Drain(MaxBytesPerTurn))
+                {
+                    // Every writer has closed the pipe; it would be readable for ever.
+                    Unregister(tokens[i]);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,58 @@
+using Fnq.Contracts;
+using Fnq.Dispatch;
+
+namespace Fnq.Execution;
+
+/// <summary>An environment in its pool: leased by one at a time, and its own lease, so that a warm run allocates none.</summary>
+internal sealed class PooledEnvironment(DeploymentPool pool, ExecutionEnvironment environment, TimeProvider time)
+    : IEnvironmentLease, ILaneMember
+{
+    private readonly long _bornAt = time.GetTimestamp();
+    private bool _frozen;
+
+    public ExecutionEnvironment Environment { get; } = environment;
+
+    public DeploymentId Deployment => pool.Deployment.Id;
+
+    public string? ConsumerTag { get; set; }
+
+    /// <summary>Timestamp of the last return; meaningful while idle.</summary>
+    public long IdleSince { get; private set; }
+
+    /// <summary>MiB reserved for it; released when it is gone.</summary>
+    public required int ReservedMb { get; init; }
+
+    /// <summary>Frozen environments need no further look until they are leased or grow old.</summary>
+    public bool IsFrozen => _frozen;
+
+    public TimeSpan Age => time.GetElapsedTime(_bornAt);
+
+    public async ValueTask<InvocationResult> InvokeAsync(InvocationRequest request, CancellationToken cancellationToken)
+    {
+        var started = time.GetTimestamp();
+        var result = await Environment.InvokeAsync(request, cancellationToken);
+        pool.Runs.Add(time.GetElapsedTime(started));
+        return result;
+    }
+
+    public IEnvironmentLease? TryLease() => pool.TryTake(this) ? this : null;
+
+    public ValueTask DisposeAsync()
+    {
+        pool.Return(this);
+        return ValueTask.CompletedTask;
+    }
+
+    public void MarkIdle() => IdleSince = time.GetTimestamp();
+
+    public TimeSpan IdleFor => time.GetElapsedTime(IdleSince);
+
+    public void Freeze()
+    {
+        Environment.Freeze();
+        _frozen = true;
+    }
+
+    /// <summary>Called as it is leased; the environment thaws by itself when it is invoked.</summary>
+    public void MarkLeased() => _frozen = false;
+}

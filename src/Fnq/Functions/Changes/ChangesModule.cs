@@ -1,0 +1,49 @@
+using Fnq.Dispatch;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+
+namespace Fnq.Functions.Changes;
+
+/// <summary>For processes that change functions: announcing, and making up for announcers that died half-way.</summary>
+internal sealed class ChangesModule : IModule
+{
+    public void Register(IServiceCollection services)
+    {
+        services.AddSingleton<ChangeAnnouncer>();
+        services.AddSingleton<IFunctionChanges>(provider => provider.GetRequiredService<ChangeAnnouncer>());
+        services.AddHostedService<ChangeReconciler>();
+    }
+}
+
+/// <summary>Announces again what has been unfinished for a while: its announcer was killed, or the broker was away.</summary>
+internal sealed partial class ChangeReconciler(
+    FunctionStore store, ChangeAnnouncer announcer, TimeProvider time, ILogger<ChangeReconciler> logger) : BackgroundService
+{
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(15);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var tick = new PeriodicTimer(Interval, time);
+        do
+        {
+            try
+            {
+                foreach (var change in await store.FindUnfinishedAsync(Interval, stoppingToken))
+                {
+                    if (!announcer.IsUnderWay(change.RevisionId))
+                    {
+                        await announcer.AnnounceAsync(change.Function, change.RevisionId, change.Deployment, stoppingToken);
+                    }
+                }
+            }
+            catch (Exception error) when (error is not OperationCanceledException)
+            {
+                LogFailed(error);
+            }
+        }
+        while (await tick.WaitForNextTickAsync(stoppingToken));
+    }
+
+    [LoggerMessage(4010, LogLevel.Warning, "Unfinished changes could not be looked for")]
+    private partial void LogFailed(Exception error);
+}

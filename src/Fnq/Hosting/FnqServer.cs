@@ -1,0 +1,104 @@
+using Fnq.AwsApi;
+using Fnq.Dispatch;
+using Fnq.Telemetry;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+
+namespace Fnq.Hosting;
+
+/// <summary>One process of Fnq. Main, tests and embedders start the same.</summary>
+internal static partial class FnqServer
+{
+    /// <summary>Paths of the platform itself; everything else is a signed AWS request.</summary>
+    private static readonly string[] PlatformPaths = ["/healthz", "/readyz", "/metrics", "/fnq/"];
+
+    public static async Task<WebApplication> StartAsync(FnqSettings settings, CancellationToken cancellationToken)
+    {
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
+        ConfigureLogging(builder.Logging);
+        builder.WebHost.ConfigureKestrel(kestrel => Limit(kestrel, settings));
+        builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddSingleton(settings);
+        builder.Services.AddRouting();
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(30));
+
+        var node = settings.NewNode(TimeProvider.System);
+        var modules = new List<IModule>(Modules.For(settings, node)) { new TelemetryModule() };
+        modules.ForEach(module => module.Register(builder.Services));
+
+        var app = builder.Build();
+        LogStart(app.Logger, node.Value, string.Join("; ", settings.Describe().Select(pair => $"{pair.Name}={pair.Value}")));
+        foreach (var module in modules)
+        {
+            await module.ProvisionAsync(app.Services, cancellationToken);
+        }
+
+        if (settings.Has(RoleTable.Api))
+        {
+            // Before routing: an AWS request is told by its signature, and its path must stay as it came.
+            var front = app.Services.GetRequiredService<AwsFront>();
+            app.Use(next => http => IsPlatformPath(http.Request.Path) ? next(http) : front.InvokeAsync(http));
+        }
+
+        app.UseRouting();
+        modules.ForEach(module => module.Map(app));
+        await app.StartAsync(cancellationToken);
+        return app;
+    }
+
+    private static bool IsPlatformPath(PathString path)
+    {
+        foreach (var known in PlatformPaths)
+        {
+            if (path.Value!.StartsWith(known, StringComparison.Ordinal))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private static void ConfigureLogging(ILoggingBuilder logging)
+    {
+        logging.ClearProviders();
+        logging.AddSimpleConsole(console =>
+        {
+            console.SingleLine = true;
+            console.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
+            console.UseUtcTimestamp = true;
+        });
+        logging.SetMinimumLevel(LogLevel.Information);
+        logging.AddFilter("Microsoft", LogLevel.Warning);
+        logging.AddFilter("MassTransit", LogLevel.Warning);
+    }
+
+    private static void Limit(KestrelServerOptions kestrel, FnqSettings settings)
+    {
+        kestrel.AddServerHeader = false;
+        kestrel.Limits.MaxConcurrentConnections = 10_000;
+        kestrel.Limits.MaxRequestBodySize = null; // Each operation has its own limit, enforced as the body is read.
+        kestrel.Limits.MaxRequestHeaderCount = 100;
+        kestrel.Limits.MaxRequestHeadersTotalSize = 32_768;
+        kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(15);
+        kestrel.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(130);
+        if (settings.Host is "0.0.0.0" or "*")
+        {
+            kestrel.ListenAnyIP(settings.Port, listen => listen.Protocols = HttpProtocols.Http1);
+        }
+        else if (settings.Host is "127.0.0.1" or "localhost" && settings.Port != 0)
+        {
+            kestrel.ListenLocalhost(settings.Port, listen => listen.Protocols = HttpProtocols.Http1);
+        }
+        else
+        {
+            kestrel.Listen(System.Net.IPAddress.Parse(settings.Host), settings.Port, listen => listen.Protocols = HttpProtocols.Http1);
+        }
+    }
+
+    [LoggerMessage(1, LogLevel.Information, "Node {Node} starts with {Settings}")]
+    private static partial void LogStart(ILogger logger, string node, string settings);
+}

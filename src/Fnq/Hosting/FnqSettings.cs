@@ -1,0 +1,114 @@
+using Fnq.Contracts;
+using Fnq.Execution;
+
+namespace Fnq.Hosting;
+
+/// <summary>Everything that can be set, resolved once. Only Hosting reads the environment.</summary>
+internal sealed record FnqSettings
+{
+    public required IReadOnlyList<string> Roles { get; init; }
+
+    /// <summary>Absolute folder of all local state.</summary>
+    public required string DataFolder { get; init; }
+
+    public required string RuntimesFolder { get; init; }
+
+    /// <summary>Address to listen on; loopback unless somebody says otherwise.</summary>
+    public required string Host { get; init; }
+    public required int Port { get; init; }
+
+    /// <summary>The users' virtual host.</summary>
+    public required string AmqpUrl { get; init; }
+
+    /// <summary>The platform's own virtual host.</summary>
+    public required string PlatformAmqpUrl { get; init; }
+    public required string PostgresUrl { get; init; }
+    public required string AccountId { get; init; }
+    public required string Region { get; init; }
+    public required string? AccessKeyId { get; init; }
+    public required string? SecretAccessKey { get; init; }
+
+    /// <summary><c>oci</c> or <c>process</c>.</summary>
+    public required string Sandbox { get; init; }
+
+    /// <summary>Refuses what is only for development, such as the process sandbox.</summary>
+    public required bool Production { get; init; }
+
+    /// <summary>Path or name of the OCI runtime; null tries crun, then runc.</summary>
+    public required string? OciRuntime { get; init; }
+
+    /// <summary>Null: /run/fnq where it can be written.</summary>
+    public required string? SandboxStateFolder { get; init; }
+    public required bool LocalHandoff { get; init; }
+
+    /// <summary>The reply waits for the broker's confirm of its billing record.</summary>
+    public required bool StrictBilling { get; init; }
+    public required WorkerOptions Worker { get; init; }
+
+    public bool Has(string role) => Roles.Contains(role);
+
+    public NodeId NewNode(TimeProvider time) => new($"{Environment.MachineName}-{Guid.CreateVersion7(time.GetUtcNow()):N}"[..^12]);
+
+    public static FnqSettings Read(IReadOnlyDictionary<string, string?> environment, string? roles = null)
+    {
+        var read = new SettingsReader(environment);
+        var data = Path.GetFullPath(read.Text("FNQ_DATA", ".fnq"));
+        var amqp = read.Url("FNQ_AMQP_URL", "amqp", "amqps");
+        var settings = new FnqSettings
+        {
+            Roles = read.Set("FNQ_ROLES", roles, RoleTable.All),
+            DataFolder = data,
+            RuntimesFolder = Path.GetFullPath(read.Text("FNQ_RUNTIMES", Path.Combine(data, "runtimes"))),
+            Host = read.Text("FNQ_HOST", "127.0.0.1"),
+            Port = read.Number("FNQ_PORT", 9000, 0, 65_535),
+            AmqpUrl = amqp,
+            PlatformAmqpUrl = read.Url("FNQ_PLATFORM_AMQP_URL", WithVirtualHost(amqp, "fnq"), "amqp", "amqps"),
+            PostgresUrl = read.Url("FNQ_POSTGRES_URL", "postgres", "postgresql"),
+            AccountId = read.Matching("FNQ_ACCOUNT_ID", "123456789012", @"^\d{12}$", "twelve digits"),
+            Region = read.Matching("FNQ_REGION", "us-east-1", "^[a-z]{2}(-[a-z]+)+-[0-9]$", "a region such as us-east-1"),
+            AccessKeyId = read.Optional("FNQ_ACCESS_KEY_ID"),
+            SecretAccessKey = read.Optional("FNQ_SECRET_ACCESS_KEY"),
+            Sandbox = read.OneOf("FNQ_SANDBOX", "oci", "process"),
+            Production = read.Switch("FNQ_PRODUCTION", false),
+            OciRuntime = read.Optional("FNQ_OCI_RUNTIME"),
+            SandboxStateFolder = read.Optional("FNQ_SANDBOX_STATE"),
+            LocalHandoff = read.Switch("FNQ_LOCAL_HANDOFF", true),
+            StrictBilling = read.Switch("FNQ_BILLING_STRICT", false),
+            Worker = new WorkerOptions
+            {
+                MemoryMb = read.Number("FNQ_WORKER_MEMORY_MB", HostMemory.TotalMb * 8 / 10, 128, int.MaxValue),
+                MaxEnvironments = read.Number("FNQ_MAX_ENVIRONMENTS", 400, 1, 10_000),
+                IdleTimeout = TimeSpan.FromSeconds(read.Number("FNQ_IDLE_TIMEOUT_SECONDS", 300, 1, 86_400)),
+            },
+        };
+        read.ThrowIfWrong();
+        return settings;
+    }
+
+    /// <summary>For the log at start: every setting, no secret.</summary>
+    public IEnumerable<(string Name, string Value)> Describe() =>
+    [
+        ("roles", string.Join(',', Roles)),
+        ("data", DataFolder),
+        ("runtimes", RuntimesFolder),
+        ("listen", $"{Host}:{Port}"),
+        ("amqp", WithoutSecret(AmqpUrl)),
+        ("platform amqp", WithoutSecret(PlatformAmqpUrl)),
+        ("postgres", WithoutSecret(PostgresUrl)),
+        ("account", AccountId),
+        ("region", Region),
+        ("sandbox", Sandbox),
+        ("oci runtime", OciRuntime ?? "found at start"),
+        ("local hand-off", LocalHandoff ? "on" : "off"),
+        ("strict billing", StrictBilling ? "on" : "off"),
+        ("worker memory", $"{Worker.MemoryMb} MiB"),
+        ("environments at most", $"{Worker.MaxEnvironments}"),
+        ("idle timeout", $"{Worker.IdleTimeout.TotalSeconds} s"),
+    ];
+
+    private static string WithoutSecret(string url) =>
+        Uri.TryCreate(url, UriKind.Absolute, out var uri) ? $"{uri.Scheme}://{uri.Host}:{uri.Port}{uri.AbsolutePath}" : "";
+
+    private static string WithVirtualHost(string url, string virtualHost) =>
+        Uri.TryCreate(url, UriKind.Absolute, out var uri) ? new UriBuilder(uri) { Path = "/" + virtualHost }.Uri.ToString() : url;
+}

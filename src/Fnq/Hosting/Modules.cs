@@ -1,0 +1,73 @@
+using Fnq.AwsApi;
+using Fnq.Billing;
+using Fnq.Contracts;
+using Fnq.Dispatch;
+using Fnq.Execution;
+using Fnq.Functions;
+using Fnq.Functions.Changes;
+using Fnq.Identity;
+using Fnq.Invocations;
+using Fnq.Messaging;
+using Fnq.Storage;
+using MassTransit;
+
+namespace Fnq.Hosting;
+
+/// <summary>A role is a list of modules; a process is the union of its roles, each module once.</summary>
+internal static class Modules
+{
+    public static IReadOnlyList<IModule> For(FnqSettings settings, NodeId node)
+    {
+        var billing = new BillingOptions
+        {
+            DataFolder = settings.DataFolder,
+            PlatformAmqpUrl = settings.PlatformAmqpUrl,
+            Strict = settings.StrictBilling,
+        };
+        List<IModule> modules = [new StorageModule(settings.PostgresUrl), new NodesModule(node, settings.Roles)];
+        var invokes = settings.Has(RoleTable.Api) || settings.Has(RoleTable.Triggers);
+        var worker = settings.Has(RoleTable.Worker);
+        if (invokes || worker)
+        {
+            modules.Add(new JournalModule(billing));
+        }
+
+        modules.Add(new FunctionsModule());
+        if (worker)
+        {
+            modules.Add(new ExecutionModule(settings));
+            modules.Add(new LanesModule(new LaneOptions(settings.PlatformAmqpUrl, AlwaysInLane: !invokes || !settings.LocalHandoff)));
+        }
+
+        if (invokes)
+        {
+            modules.Add(new InvocationsModule(settings.PlatformAmqpUrl, settings.LocalHandoff));
+        }
+
+        modules.Add(new BusModule(settings.PlatformAmqpUrl, node, bus =>
+        {
+            bus.AddConsumer<FunctionChangedConsumer>();
+            bus.AddConsumer<FunctionChangeAcknowledgedConsumer>();
+        }));
+        modules.Add(new ChangesModule());
+        if (settings.Has(RoleTable.Scheduler))
+        {
+            // Several may run: the broker shares the batches out, and a record is inserted once whoever writes it.
+            modules.Add(new RecorderModule(billing));
+        }
+
+        if (settings.Has(RoleTable.Api))
+        {
+            modules.Add(new IdentityModule(IdentityOf(settings)));
+            modules.Add(new AwsApiModule());
+        }
+
+        return modules;
+    }
+
+    private static IdentityOptions IdentityOf(FnqSettings settings)
+    {
+        var (id, secret) = Credentials.Of(settings);
+        return new IdentityOptions { AccountId = settings.AccountId, AccessKeyId = id, SecretAccessKey = secret };
+    }
+}

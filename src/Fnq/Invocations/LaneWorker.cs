@@ -1,0 +1,323 @@
+using System.Collections.Concurrent;
+using Fnq.Contracts;
+using Fnq.Dispatch;
+using Fnq.Messaging;
+using RabbitMQ.Client;
+using RabbitMQ.Client.Events;
+using RabbitMQ.Client.Exceptions;
+
+namespace Fnq.Invocations;
+
+/// <summary>
+/// The worker's end of the lanes: takes from the cold queue while there is room, opens lanes, keeps environments in
+/// them, and runs what is delivered. The end of a run is journal, reply, return of the environment, ack.
+/// </summary>
+internal sealed partial class LaneWorker : ILaneMembers, IAsyncDisposable
+{
+    private static readonly TimeSpan Demand = TimeSpan.FromSeconds(10);
+
+    private readonly ConcurrentDictionary<DeploymentId, Task<Lane>> _lanes = new();
+    private readonly ConcurrentDictionary<DeploymentId, MembersHere> _members = new();
+    private readonly ConcurrentDictionary<DeploymentId, long> _calledAt = new();
+    private readonly IEnvironmentLeases _leases;
+    private readonly IDeployments _deployments;
+    private readonly LaneReplies _replies;
+    private readonly ColdConsumer _cold;
+    private readonly KeptConnection _link;
+    private readonly LaneOptions _options;
+    private readonly TimeProvider _time;
+    private readonly ILogger<LaneWorker> _logger;
+    private IConnection? _connection;
+    private int _running;
+    private volatile bool _draining;
+
+    public LaneWorker(
+        LaneOptions options, IEnvironmentLeases leases, IDeployments deployments, LaneReplies replies,
+        TimeProvider time, ILogger<LaneWorker> logger)
+    {
+        (_options, _leases, _deployments, _replies, _time, _logger) = (options, leases, deployments, replies, time, logger);
+        _cold = new ColdConsumer(this, leases, replies, logger);
+        _link = new KeptConnection(options.PlatformAmqpUrl, "fnq lanes", SetUpAsync, time, logger);
+        leases.Subscribe(this);
+    }
+
+    public bool IsUp => _link.IsUp;
+
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        await _replies.StartAsync(cancellationToken);
+        await _link.StartAsync(cancellationToken);
+    }
+
+    public void Joined(ILaneMember member)
+    {
+        _members.GetOrAdd(member.Deployment, _ => new MembersHere()).Add(member);
+        if (_options.AlwaysInLane || LaneInUse(member.Deployment) is not null)
+        {
+            InBackground(async () => await (await OpenAsync(member.Deployment)).JoinAsync(member));
+        }
+    }
+
+    public void Left(ILaneMember member)
+    {
+        var last = _members.TryGetValue(member.Deployment, out var here) && here.Remove(member);
+        if (!_lanes.TryGetValue(member.Deployment, out var lane))
+        {
+            return;
+        }
+
+        InBackground(async () =>
+        {
+            await (await lane).LeaveAsync(member);
+            if (last && here!.IsEmpty && _lanes.TryRemove(new(member.Deployment, lane)))
+            {
+                await (await lane).CloseAsync();
+            }
+        });
+    }
+
+    public void Idle(ILaneMember member)
+    {
+        if (member.ConsumerTag is null && LaneInUse(member.Deployment) is { } lane)
+        {
+            InBackground(() => lane.JoinAsync(member));
+        }
+    }
+
+    /// <summary>Local demand has taken it: it leaves the lane until it has been idle for a while.</summary>
+    public void TakenLocally(IEnvironmentLease lease)
+    {
+        if (lease is ILaneMember { ConsumerTag: not null } member && !_options.AlwaysInLane
+            && _lanes.TryGetValue(member.Deployment, out var lane) && lane.IsCompletedSuccessfully)
+        {
+            InBackground(() => lane.Result.LeaveAsync(member));
+        }
+    }
+
+    public void RoomMade() => _cold.Resume();
+
+    public void NeedsHelp(DeploymentId deployment)
+    {
+        var now = _time.GetTimestamp();
+        var last = _calledAt.GetOrAdd(deployment, long.MinValue);
+        if ((last == long.MinValue || _time.GetElapsedTime(last, now) >= TimeSpan.FromSeconds(1)) && _calledAt.TryUpdate(deployment, now, last))
+        {
+            InBackground(async () => await _replies.CallForHelpAsync(deployment.Value));
+        }
+    }
+
+    public Task<Lane> OpenAsync(DeploymentId deployment)
+    {
+        while (true)
+        {
+            var opening = _lanes.GetOrAdd(deployment, OpenLaneAsync);
+            if (!opening.IsCompleted || (opening.IsCompletedSuccessfully && opening.Result.IsOpen))
+            {
+                return opening;
+            }
+
+            _lanes.TryRemove(new(deployment, opening));
+        }
+    }
+
+    /// <summary>Runs a message here, or says why not. Never throws: it is called without an await.</summary>
+    public async Task HandleAsync(LaneDelivery delivery, ILaneMember? member)
+    {
+        Interlocked.Increment(ref _running);
+        try
+        {
+            switch (LaneDelivery.Decide(delivery.Redelivered, delivery.Request.StartDeadline, _time.GetUtcNow()))
+            {
+                case DeliveryDecision.ReportRedelivered:
+                    await _replies.TellAsync(delivery, LaneTopology.Kind.Redelivered);
+                    break;
+                case DeliveryDecision.Drop:
+                    await _replies.AnswerAsync(delivery, InvocationResult.Of(DispatchStatus.Expired));
+                    break;
+                default:
+                    await RunAsync(delivery, member);
+                    break;
+            }
+
+            await delivery.AckAsync();
+        }
+        catch (Exception error) when (error is AlreadyClosedException or IOException or OperationInterruptedException or ObjectDisposedException)
+        {
+            LogLinkLost(error); // Unacked, the broker delivers it again with its flag set, and the caller decides.
+        }
+        catch (Exception error)
+        {
+            LogRunFailed(error, delivery.Request.RequestId);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _running);
+        }
+    }
+
+    /// <summary>Takes nothing more and returns when what runs has ended, or at the deadline.</summary>
+    public async Task DrainAsync(TimeSpan longest)
+    {
+        _draining = true;
+        await _cold.PauseAsync();
+        foreach (var opening in _lanes.Values)
+        {
+            await StopAsync(await opening);
+        }
+
+        var deadline = _time.GetTimestamp();
+        using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(20), _time);
+        while (Volatile.Read(ref _running) > 0 && _time.GetElapsedTime(deadline) < longest && await tick.WaitForNextTickAsync())
+        {
+        }
+    }
+
+    private async Task StopAsync(Lane lane)
+    {
+        await lane.StopOverflowAsync();
+        if (_members.TryGetValue(lane.Deployment, out var here))
+        {
+            foreach (var member in here.All())
+            {
+                await lane.LeaveAsync(member);
+            }
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _link.DisposeAsync();
+        await _replies.DisposeAsync();
+    }
+
+    private async Task RunAsync(LaneDelivery delivery, ILaneMember? member)
+    {
+        var lease = member?.TryLease();
+        if (lease is null)
+        {
+            // A message that waits at a busy environment needs no word: it is the next to run there.
+            var tells = member is null;
+            if (tells)
+            {
+                await _replies.TellAsync(delivery, LaneTopology.Kind.Held);
+            }
+
+            lease = await LeaseAsync(delivery);
+            if (lease is null)
+            {
+                return;
+            }
+
+            if (tells)
+            {
+                await _replies.TellAsync(delivery, LaneTopology.Kind.Started);
+            }
+        }
+
+        InvocationResult result;
+        await using (lease)
+        {
+            result = await lease.InvokeAsync(delivery.Request, CancellationToken.None);
+            await _replies.AnswerAsync(delivery, result);
+        }
+
+        if (lease is ILaneMember { ConsumerTag: null } free && LaneInUse(free.Deployment) is { } lane)
+        {
+            InBackground(() => lane.JoinAsync(free));
+        }
+    }
+
+    /// <summary>Null when there is nothing left to do but to ack.</summary>
+    private async Task<IEnvironmentLease?> LeaseAsync(LaneDelivery delivery)
+    {
+        if (await _deployments.FindAsync(delivery.Request.Deployment, CancellationToken.None) is not { } deployment)
+        {
+            await _replies.AnswerAsync(delivery, InvocationResult.Of(DispatchStatus.Gone));
+            return null;
+        }
+
+        try
+        {
+            if (!_draining && await _leases.LeaseAsync(deployment, delivery.Request.StartDeadline) is { } lease)
+            {
+                return lease;
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            await _replies.AnswerAsync(delivery, InvocationResult.Of(DispatchStatus.Expired));
+            return null;
+        }
+        catch (Exception error)
+        {
+            LogRunFailed(error, delivery.Request.RequestId);
+            await _replies.AnswerAsync(delivery, InvocationResult.Of(DispatchStatus.Unavailable));
+            return null;
+        }
+
+        await GiveUpLaneAsync(deployment.Id);
+        await _replies.HandBackAsync(delivery, CancellationToken.None);
+        return null;
+    }
+
+    /// <summary>No room and no environment: out of the lane before the message goes back, or it would come straight here again.</summary>
+    private async Task GiveUpLaneAsync(DeploymentId deployment)
+    {
+        await _cold.PauseAsync();
+        if (_lanes.TryGetValue(deployment, out var lane) && !(_members.TryGetValue(deployment, out var here) && !here.IsEmpty))
+        {
+            await (await lane).StopOverflowAsync();
+            _lanes.TryRemove(new(deployment, lane));
+        }
+    }
+
+    private Lane? LaneInUse(DeploymentId deployment) =>
+        _lanes.TryGetValue(deployment, out var lane) && lane is { IsCompletedSuccessfully: true, Result.IsOpen: true }
+        && (_options.AlwaysInLane || _time.GetElapsedTime(lane.Result.LastDeliveryAt) < Demand)
+            ? lane.Result
+            : null;
+
+    private async Task<Lane> OpenLaneAsync(DeploymentId deployment)
+    {
+        await Task.Yield();
+        return await Lane.OpenAsync(
+            _connection ?? throw new IOException("The broker connection for lanes is down"), deployment, HandleAsync, _time, CancellationToken.None);
+    }
+
+    private async Task SetUpAsync(IConnection connection, CancellationToken cancellationToken)
+    {
+        _connection = connection;
+        _lanes.Clear();
+        await _cold.OpenAsync(connection, cancellationToken);
+        foreach (var (deployment, here) in _members)
+        {
+            foreach (var member in here.All())
+            {
+                member.ConsumerTag = null;
+            }
+
+            if (!here.IsEmpty && _options.AlwaysInLane)
+            {
+                var lane = await OpenAsync(deployment);
+                foreach (var member in here.All())
+                {
+                    await lane.JoinAsync(member);
+                }
+            }
+        }
+    }
+
+    private void InBackground(Func<Task> work) => _ = GuardAsync(work);
+
+    private async Task GuardAsync(Func<Task> work)
+    {
+        try
+        {
+            await work();
+        }
+        catch (Exception error)
+        {
+            LogLinkLost(error);
+        }
+    }
+}

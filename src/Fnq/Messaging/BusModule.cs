@@ -1,0 +1,60 @@
+using Fnq.Contracts;
+using Fnq.Dispatch;
+using MassTransit;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Fnq.Messaging;
+
+/// <summary>Where answers to a notice of this node go; known once the bus is configured.</summary>
+internal sealed class NoticeAddress
+{
+    public Uri? Value { get; set; }
+}
+
+/// <summary>
+/// The event plane's bus. Every publish and send is mandatory: without the flag a message that no queue takes is gone
+/// without an error.
+/// </summary>
+internal sealed class BusModule(string platformAmqpUrl, NodeId node, Action<IBusRegistrationConfigurator> addConsumers) : IModule
+{
+    /// <summary>Notices handled at once: one that prepares a runtime takes minutes and must not hold up the others.</summary>
+    private const int Notices = 64;
+
+    public void Register(IServiceCollection services)
+    {
+        var address = new NoticeAddress();
+        services.AddSingleton(address);
+        services.AddMassTransit(bus =>
+        {
+            addConsumers(bus);
+            bus.UsingRabbitMq((context, rabbit) =>
+            {
+                rabbit.Host(new Uri(platformAmqpUrl), host =>
+                {
+                    host.Heartbeat(TimeSpan.FromSeconds(10));
+                    host.PublisherConfirmation = true;
+                });
+                rabbit.ConfigurePublish(publish => publish.UseExecute(SetMandatory));
+                rabbit.ConfigureSend(send => send.UseExecute(SetMandatory));
+                rabbit.ReceiveEndpoint($"fnq.notices.{node}", endpoint =>
+                {
+                    // Gone with its process. A node that reconnects has missed notices and drops its caches.
+                    endpoint.Durable = true;
+                    endpoint.AutoDelete = true;
+                    endpoint.PrefetchCount = Notices;
+                    endpoint.ConcurrentMessageLimit = Notices;
+                    endpoint.ConfigureConsumers(context);
+                    address.Value = endpoint.InputAddress;
+                });
+            });
+        });
+    }
+
+    private static void SetMandatory(SendContext context)
+    {
+        if (context is RabbitMqSendContext rabbit)
+        {
+            rabbit.Mandatory = true;
+        }
+    }
+}

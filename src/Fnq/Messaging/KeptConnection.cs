@@ -1,0 +1,131 @@
+using RabbitMQ.Client;
+using RabbitMQ.Client.Events;
+
+namespace Fnq.Messaging;
+
+/// <summary>
+/// One broker connection that is opened again for ever. What lives on it is set up anew each time by one function, so
+/// there is no half-recovered state: the client's own recovery is off.
+/// </summary>
+internal sealed partial class KeptConnection : IAsyncDisposable
+{
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(3);
+
+    private readonly ConnectionFactory _factory;
+    private readonly string _name;
+    private readonly Func<IConnection, CancellationToken, Task> _setUp;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly CancellationTokenSource _closing = new();
+    private readonly TaskCompletionSource _firstUp = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private Task _loop = Task.CompletedTask;
+    private long _downSince;
+
+    public KeptConnection(
+        string url, string name, Func<IConnection, CancellationToken, Task> setUp, TimeProvider time, ILogger logger)
+    {
+        (_name, _setUp, _time, _logger) = (name, setUp, time, logger);
+        _downSince = time.GetTimestamp();
+        _factory = new ConnectionFactory
+        {
+            Uri = new Uri(url),
+            AutomaticRecoveryEnabled = false,
+            TopologyRecoveryEnabled = false,
+            RequestedHeartbeat = TimeSpan.FromSeconds(10),
+            RequestedConnectionTimeout = TimeSpan.FromSeconds(5),
+            ContinuationTimeout = TimeSpan.FromSeconds(5),
+        };
+    }
+
+    /// <summary>Open and set up.</summary>
+    public bool IsUp { get; private set; }
+
+    /// <summary>The broker has told us to stop publishing (memory or disk alarm).</summary>
+    public bool IsBlocked { get; private set; }
+
+    public TimeSpan DownFor => IsUp ? TimeSpan.Zero : _time.GetElapsedTime(Volatile.Read(ref _downSince));
+
+    /// <summary>Starts the loop and waits until the connection stands for the first time.</summary>
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        _loop = Task.Run(RunAsync, CancellationToken.None);
+        await _firstUp.Task.WaitAsync(cancellationToken);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _closing.CancelAsync();
+        await _loop.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _closing.Dispose();
+    }
+
+    private async Task RunAsync()
+    {
+        var pause = TimeSpan.FromMilliseconds(100);
+        while (!_closing.IsCancellationRequested)
+        {
+            try
+            {
+                await ServeOneAsync();
+                pause = TimeSpan.FromMilliseconds(100);
+            }
+            catch (OperationCanceledException) when (_closing.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception error)
+            {
+                LogFailed(error, _name);
+            }
+
+            await Task.Delay(pause, _time, _closing.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
+        }
+    }
+
+    /// <summary>From open to shutdown of one connection.</summary>
+    private async Task ServeOneAsync()
+    {
+        await using var connection = await _factory.CreateConnectionAsync(_name, _closing.Token);
+        var down = new TaskCompletionSource<ShutdownEventArgs>(TaskCreationOptions.RunContinuationsAsynchronously);
+        connection.ConnectionShutdownAsync += (_, reason) =>
+        {
+            down.TrySetResult(reason);
+            return Task.CompletedTask;
+        };
+        connection.ConnectionBlockedAsync += (_, reason) => SetBlocked(true, reason.Reason);
+        connection.ConnectionUnblockedAsync += (_, _) => SetBlocked(false, "unblocked");
+        try
+        {
+            await _setUp(connection, _closing.Token);
+            IsUp = true;
+            _firstUp.TrySetResult();
+            LogUp(_name);
+            LogDown(_name, (await down.Task.WaitAsync(_closing.Token)).ReplyText);
+        }
+        finally
+        {
+            Volatile.Write(ref _downSince, _time.GetTimestamp());
+            (IsUp, IsBlocked) = (false, false);
+        }
+    }
+
+    private Task SetBlocked(bool blocked, string reason)
+    {
+        IsBlocked = blocked;
+        LogBlocked(_name, reason);
+        return Task.CompletedTask;
+    }
+
+    [LoggerMessage(2000, LogLevel.Information, "Broker connection {Name} is up")]
+    private partial void LogUp(string name);
+
+    [LoggerMessage(2001, LogLevel.Warning, "Broker connection {Name} is down: {Reason}")]
+    private partial void LogDown(string name, string reason);
+
+    [LoggerMessage(2002, LogLevel.Warning, "Broker connection {Name} could not be opened or set up")]
+    private partial void LogFailed(Exception error, string name);
+
+    [LoggerMessage(2003, LogLevel.Warning, "Broker connection {Name}: {Reason}")]
+    private partial void LogBlocked(string name, string reason);
+}

@@ -1,0 +1,46 @@
+using Xunit;
+
+namespace Fnq.IntegrationTests.Cluster;
+
+/// <summary>
+/// A RabbitMQ and a Postgres for one test class: private local servers from the Debian packages, in a folder and on
+/// ports of their own, so that tests may kill them.
+/// </summary>
+internal sealed class TestServers : IAsyncDisposable
+{
+    private readonly string _folder;
+
+    private TestServers(string folder) => _folder = folder;
+
+    public required string AmqpUrl { get; init; }
+
+    public required string PlatformAmqpUrl { get; init; }
+
+    public required string PostgresUrl { get; init; }
+
+    public static async Task<TestServers> StartAsync(string folder)
+    {
+        (await ScriptAsync("start", folder)).Checked.ToString();
+        var environment = (await ScriptAsync("env", folder)).Checked
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split('=', 2)).ToDictionary(pair => pair[0], pair => pair[1]);
+        TestContext.Current.SendDiagnosticMessage("Private local servers in {0}", folder);
+        return new TestServers(folder)
+        {
+            AmqpUrl = environment["FNQ_TEST_AMQP_URL"],
+            PlatformAmqpUrl = environment["FNQ_TEST_PLATFORM_AMQP_URL"],
+            PostgresUrl = environment["FNQ_TEST_POSTGRES_URL"],
+        };
+    }
+
+    public int BrokerPid => int.Parse(File.ReadAllText(Path.Combine(_folder, "run", "rabbitmq.pid")));
+
+    public int PostgresPid => int.Parse(File.ReadAllText(Path.Combine(_folder, "run", "postgres.pid")));
+
+    /// <summary>Starts again whatever was killed; data and ports stay.</summary>
+    public async Task MendAsync() => _ = (await ScriptAsync("start", _folder)).Checked;
+
+    public async ValueTask DisposeAsync() => await ScriptAsync("stop", _folder);
+
+    private static Task<ShellResult> ScriptAsync(string verb, string folder) =>
+        Shell.RunAsync("bash", [Path.Combine(Repository.Root, "scripts", "servers.sh"), verb, folder]);
+}

@@ -1,0 +1,25 @@
+using System.Diagnostics;
+
+namespace Fnq.IntegrationTests.Cluster;
+
+/// <summary>Waits on a condition with a deadline; the one place of the tests that looks again and again.</summary>
+internal static class Until
+{
+    public static Task TrueAsync(Func<bool> condition, string what, TimeSpan? limit = null) =>
+        TrueAsync(() => Task.FromResult(condition()), what, limit);
+
+    public static async Task TrueAsync(Func<Task<bool>> condition, string what, TimeSpan? limit = null)
+    {
+        var deadline = Stopwatch.GetTimestamp() + ((limit ?? TimeSpan.FromSeconds(30)).Ticks * Stopwatch.Frequency / TimeSpan.TicksPerSecond);
+        using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(25));
+        while (!await condition())
+        {
+            if (Stopwatch.GetTimestamp() > deadline)
+            {
+                throw new TimeoutException($"Did not come true in time: {what}");
+            }
+
+            await tick.WaitForNextTickAsync();
+        }
+    }
+}

@@ -1,0 +1,41 @@
+using Fnq.Hosting;
+using Xunit;
+
+namespace Fnq.Tests.Hosting;
+
+public sealed class FnqSettingsTests
+{
+    private static readonly Dictionary<string, string?> Least = new()
+    {
+        ["FNQ_AMQP_URL"] = "amqp://user:geheim@localhost:5672/users",
+        ["FNQ_POSTGRES_URL"] = "postgres://fnq:geheim@localhost:5432/fnq",
+    };
+
+    [Fact]
+    public void Two_urls_are_enough()
+    {
+        var settings = FnqSettings.Read(Least);
+        Assert.Equal(9000, settings.Port);
+        Assert.Equal("amqp://user:geheim@localhost:5672/fnq", settings.PlatformAmqpUrl);
+        Assert.Equal(RoleTable.All, settings.Roles);
+    }
+
+    [Fact]
+    public void All_problems_are_reported_at_once()
+    {
+        var problems = Assert.Throws<SettingsException>(() => FnqSettings.Read(new Dictionary<string, string?>
+        {
+            ["FNQ_PORT"] = "ninety",
+            ["FNQ_ROLES"] = "api,cook",
+            ["FNQ_ACCOUNT_ID"] = "12",
+        }));
+        foreach (var name in (string[])["FNQ_PORT", "FNQ_ROLES", "FNQ_ACCOUNT_ID", "FNQ_AMQP_URL", "FNQ_POSTGRES_URL"])
+        {
+            Assert.Contains(name, problems.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void No_secret_is_described() =>
+        Assert.DoesNotContain(FnqSettings.Read(Least).Describe(), pair => pair.Value.Contains("geheim", StringComparison.Ordinal));
+}
