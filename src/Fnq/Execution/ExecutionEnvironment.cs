@@ -75,6 +75,9 @@ internal sealed partial class ExecutionEnvironment : IAsyncDisposable
     /// <summary>From the order to start until Ready.</summary>
     public TimeSpan ColdStart { get; private set; }
 
+    /// <summary>MiB, as of the last run; what other environments of the deployment are expected to use.</summary>
+    public int PeakMemoryMb { get; private set; }
+
     /// <summary>Completes when the sandbox is gone, whoever ended it.</summary>
     public Task Ended => _ended.Task;
 
@@ -215,6 +218,7 @@ internal sealed partial class ExecutionEnvironment : IAsyncDisposable
             init > 0 ? init : null,
             end.Status,
             end.Status == "error" ? end.ErrorType : null);
+        PeakMemoryMb = report.PeakMemoryMb;
         WriteEnd(run, end, report);
         var tail = run.Request.WantsLogTail ? _log.TakeTail() : [];
         _services.Meters.Ran(duration, end.Outcome);

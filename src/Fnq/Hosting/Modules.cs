@@ -35,7 +35,16 @@ internal static class Modules
         modules.Add(new FunctionsModule());
         if (worker)
         {
-            modules.Add(new ExecutionModule(settings));
+            modules.Add(new ExecutionModule(new ExecutionOptions
+            {
+                DataFolder = settings.DataFolder,
+                RuntimesFolder = settings.RuntimesFolder,
+                Sandbox = settings.Sandbox,
+                Production = settings.Production,
+                OciRuntime = settings.OciRuntime,
+                SandboxStateFolder = settings.SandboxStateFolder,
+                Worker = settings.Worker,
+            }));
             modules.Add(new LanesModule(new LaneOptions(settings.PlatformAmqpUrl, AlwaysInLane: !invokes || !settings.LocalHandoff)));
         }
 

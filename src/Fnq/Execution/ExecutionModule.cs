@@ -1,0 +1,73 @@
+using Fnq.Dispatch;
+using Fnq.Execution.Code;
+using Fnq.Execution.Output;
+using Fnq.Execution.RuntimeApi;
+using Fnq.Execution.Runtimes;
+using Fnq.Execution.Sandboxes;
+using Fnq.Logs;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+
+namespace Fnq.Execution;
+
+/// <summary>Where a worker keeps what it needs, and how it isolates.</summary>
+internal sealed record ExecutionOptions
+{
+    public required string DataFolder { get; init; }
+    public required string RuntimesFolder { get; init; }
+
+    /// <summary><c>oci</c> or <c>process</c>.</summary>
+    public required string Sandbox { get; init; }
+    public required bool Production { get; init; }
+    public string? OciRuntime { get; init; }
+    public string? SandboxStateFolder { get; init; }
+    public required WorkerOptions Worker { get; init; }
+}
+
+/// <summary>The worker role: sandboxes, environments, their Runtime API and the warm pool.</summary>
+internal sealed class ExecutionModule(ExecutionOptions options) : IModule
+{
+    public void Register(IServiceCollection services)
+    {
+        services.AddSingleton(options);
+        services.AddSingleton(options.Worker);
+        services.AddSingleton(new RuntimeOptions { Folder = options.RuntimesFolder });
+        services.AddSingleton<RuntimeCatalog>();
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<CodeCache>(
+            provider, Path.Combine(options.DataFolder, "code")));
+        services.AddSingleton<ICodeFolders, PackageFolders>();
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<LogStore>(provider, options.DataFolder));
+        services.AddSingleton<RuntimeApiServer>();
+        services.AddSingleton(provider => RuntimeApiAcceptor.CreateTransports(provider.GetRequiredService<ILoggerFactory>()));
+        services.AddSingleton<RuntimeApiAcceptor>();
+        services.AddSingleton<OutputPump>();
+        services.AddSingleton<ExecutionMeters>();
+        services.AddSingleton(Backend);
+        services.AddSingleton<EnvironmentServices>();
+        services.AddSingleton<EnvironmentFactory>();
+        services.AddSingleton<WarmPool>();
+        services.AddSingleton<IEnvironmentLeases>(provider => provider.GetRequiredService<WarmPool>());
+        services.AddSingleton<IDeploymentPreparation, DeploymentPreparation>();
+        services.AddHostedService<WorkerHost>();
+    }
+
+    private ISandboxBackend Backend(IServiceProvider provider) => options.Sandbox == "process"
+        ? ActivatorUtilities.CreateInstance<ProcessSandboxBackend>(provider)
+        : ActivatorUtilities.CreateInstance<OciSandboxBackend>(provider);
+
+    /// <summary>Sweeps what dead workers of this host left, then serves the Runtime API; ends every environment at the stop.</summary>
+    private sealed class WorkerHost(ISandboxBackend backend, RuntimeApiServer runtimeApi, WarmPool pool, LogStore logs) : IHostedService
+    {
+        public async Task StartAsync(CancellationToken cancellationToken)
+        {
+            await backend.SweepAsync(cancellationToken);
+            await runtimeApi.StartAsync(cancellationToken);
+        }
+
+        public async Task StopAsync(CancellationToken cancellationToken)
+        {
+            await pool.DisposeAsync();
+            await logs.FlushAsync(cancellationToken);
+        }
+    }
+}
