@@ -25,21 +25,23 @@ RUN dotnet restore src/Fnq.Server ${FNQ_NUGET_SOURCE:+--source "$FNQ_NUGET_SOURC
 COPY migrations migrations
 COPY src src
 RUN dotnet publish src/Fnq.Server --no-restore --configuration Release --output /publish
+RUN src/runtimes/build.sh init /publish
 
 FROM ${FNQ_BASE_IMAGE}
-# crun, runc: sandboxes.  e2fsprogs: a sandbox's /tmp.  iproute2: its network.  mmdebstrap, skopeo, umoci: runtimes.
-# curl: health checks.
+# crun, runc: sandboxes.  e2fsprogs: a sandbox's /tmp.  iproute2: its network.  curl: health checks.
+# mmdebstrap, npm, skopeo, umoci: runtimes, which `fnq runtimes install` makes.
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-    ca-certificates crun curl debian-archive-keyring e2fsprogs iproute2 libssl3 mmdebstrap procps runc skopeo umoci \
+    ca-certificates crun curl debian-archive-keyring e2fsprogs iproute2 libssl3 mmdebstrap npm procps runc skopeo umoci \
  && rm -rf /var/lib/apt/lists/*
 RUN groupadd --gid 10001 fnq && useradd --uid 10001 --gid fnq --no-create-home --home-dir /var/lib/fnq fnq \
- && install -d -o fnq -g fnq -m 0750 /var/lib/fnq /run/fnq
+ && install -d -o fnq -g fnq -m 0750 /var/lib/fnq
 COPY --from=build /dotnet /usr/share/dotnet
 COPY --from=build /publish /opt/fnq
 COPY scripts/docker-entry.sh /usr/local/bin/fnq
 RUN chmod 0755 /usr/local/bin/fnq && ln -s /usr/share/dotnet/dotnet /usr/bin/dotnet
 ENV FNQ_DATA=/var/lib/fnq \
+    NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt \
     DOTNET_CLI_TELEMETRY_OPTOUT=1
 EXPOSE 9000
 # api, triggers and scheduler need nothing more; docker-compose.yml gives the workers root and says why.

@@ -66,9 +66,11 @@ prepare_worker() {
     while read -r number; do echo "$number" >/sys/fs/cgroup/fnq-worker/cgroup.procs 2>/dev/null || true; done </sys/fs/cgroup/cgroup.procs
     for number in cpu memory pids io cpuset; do echo "+$number" >/sys/fs/cgroup/cgroup.subtree_control 2>/dev/null || true; done
   fi
+  # Nothing of an earlier start lives: its processes and mounts went with its namespaces.
+  rm -rf --one-file-system /run/fnq
   # A sandbox may mount its own /proc only where an unmasked, writable one can be seen; Docker masks parts of ours.
-  mkdir -p -m 0700 /run/fnq/proc
-  mountpoint -q /run/fnq/proc || mount -t proc -o nosuid,nodev,noexec proc /run/fnq/proc
+  mkdir -p -m 0700 /run/fnq-proc
+  mountpoint -q /run/fnq-proc || mount -t proc -o nosuid,nodev,noexec proc /run/fnq-proc
   # A container's /dev does not follow the host's.
   [[ -e /dev/loop-control ]] || mknod /dev/loop-control c 10 237
   for ((number = 0; number < 256; number++)); do
@@ -79,8 +81,11 @@ prepare_worker() {
 case ${1:-} in
   setup) make_settings; exit 0 ;;
   install-runtimes)
-    for name in $FNQ_RUNTIME_NAMES; do "${server[@]}" runtimes install "$name"; done
-    exit 0
+    read -ra names <<<"$FNQ_RUNTIME_NAMES"
+    if ! cmp --quiet /opt/fnq/init /var/lib/fnq/runtimes/init; then
+      write /var/lib/fnq/runtimes/init 0755 </opt/fnq/init
+    fi
+    exec "${server[@]}" runtimes install --if-missing "${names[@]}"
     ;;
 esac
 
