@@ -1,8 +1,13 @@
 # The instance's settings as environment: kept at `up`, printed by `env`, exported for the server.
 
-# Whoever evaluates `./fnq env` and then runs `up` again hands us our own private URLs: these name
-# the private servers, not foreign ones.
-own_url() { [[ -z $1 || $1 == "$2" ]]; } # given private
+# Whoever evaluates `./fnq env` and then runs `up` again hands us our own private URLs, or those of
+# a data folder that was deleted since: these name private servers, not foreign ones. A private
+# server of another instance that answers is taken as given.
+own_url() { # given private
+  [[ -z $1 || $1 == "$2" ]] && return 0
+  [[ $1 =~ ^(amqp://fnq-users|postgres://fnq):[a-zA-Z0-9]{32}@127\.0\.0\.1:([0-9]+)/(users|fnq)$ ]] || return 1
+  ! port_answers "${BASH_REMATCH[2]}"
+}
 
 kept_private_urls() {
   PRIVATE_AMQP_URL=''

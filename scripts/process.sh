@@ -9,9 +9,10 @@ wait_until() { # seconds command...: polls a condition until it holds or the dea
   done
 }
 
+# `read` and not $(<file): a file that is missing there would end a trap that is running.
 alive() { # pid
-  local stat
-  { stat=$(<"/proc/$1/stat"); } 2>/dev/null || return 1
+  local stat=''
+  IFS= read -r stat 2>/dev/null <"/proc/$1/stat" || return 1
   [[ ${stat##*) } != [ZX]* ]]
 }
 
@@ -19,8 +20,8 @@ gone() { ! alive "$1"; }
 
 # A pid alone may have been given to another process: boot and start time tell.
 start_mark() { # pid
-  local stat rest
-  { stat=$(<"/proc/$1/stat"); } 2>/dev/null || return 1
+  local stat='' rest
+  IFS= read -r stat 2>/dev/null <"/proc/$1/stat" || return 1
   read -ra rest <<<"${stat##*) }"
   printf '%s %s' "$(</proc/sys/kernel/random/boot_id)" "${rest[19]}"
 }
@@ -34,8 +35,8 @@ forget_pid() { rm -f "$FNQ_DATA/run/$1.pid" "$FNQ_DATA/run/$1.started"; } # name
 
 # Prints the pid in a pid file if it still is the process that was started; fails otherwise.
 running_pid() { # name
-  local pid
-  { pid=$(<"$FNQ_DATA/run/$1.pid"); } 2>/dev/null || return 1
+  local pid=''
+  IFS= read -r pid 2>/dev/null <"$FNQ_DATA/run/$1.pid" || return 1
   [[ $pid =~ ^[0-9]+$ ]] && alive "$pid" || return 1
   [[ $(start_mark "$pid") == "$(cat "$FNQ_DATA/run/$1.started" 2>/dev/null)" ]] || return 1
   printf '%s' "$pid"

@@ -60,29 +60,36 @@ end_test_servers() {
   trap '' INT TERM
   if [[ -d $TEST_DATA ]]; then
     "$FNQ_ROOT/scripts/servers.sh" stop "$TEST_DATA" || true
-    rm -rf -- "$(dirname -- "$(realpath -- "$TEST_DATA/postgres")")/postgres" "$(realpath -- "$TEST_DATA/rabbitmq")" "$TEST_DATA"
+    if [[ -L $TEST_DATA/postgres ]]; then rm -rf -- "$(dirname -- "$(realpath -- "$TEST_DATA/postgres")")"; fi
+    rm -rf -- "$TEST_DATA"
   fi
   exit "$status"
 }
 
-# A run of Microsoft.Testing.Platform ends with a summary of `total:`, `failed:`, `succeeded:` and
-# `skipped:` lines; without one the suite crashed.
+# Without a summary the suite crashed.
 dotnet_suite() { # project
-  local output status=0 filter=()
-  if [[ -n $FILTER ]]; then filter=(--filter-method "*$FILTER*"); fi
+  local output status=0 dll options=() total failed skipped
   output=$FNQ_DATA/log/test-$1.log
+  dll=$(built_dll "tests/$1" "$1")
   say "== $1"
-  "$(dotnet_command)" "$(built_dll "tests/$1" "$1")" --no-ansi --no-progress "${filter[@]}" </dev/null 2>&1 | tee "$output" || status=${PIPESTATUS[0]}
-  local total failed succeeded skipped
+  if is_testing_platform "$dll"; then
+    options=(--no-ansi --no-progress)
+    if [[ -n $FILTER ]]; then options+=(--filter-method "*$FILTER*"); fi
+  else
+    options=(-noColor)
+    if [[ -n $FILTER ]]; then options+=(-method "*$FILTER*"); fi
+  fi
+  "$(dotnet_command)" "$dll" "${options[@]}" </dev/null 2>&1 | tee "$output" || status=${PIPESTATUS[0]}
   total=$(summary_count "$output" total)
   failed=$(summary_count "$output" failed)
-  succeeded=$(summary_count "$output" succeeded)
   skipped=$(summary_count "$output" skipped)
-  if [[ -z $total || -z $failed || -z $succeeded ]]; then
+  if [[ -z $total || -z $failed ]]; then
     crashed "$1" "$status"
     return 0
   fi
-  add_counts "$succeeded" "$failed" "${skipped:-0}"
+  failed=$(( failed + $(summary_count "$output" errors 0) ))
+  skipped=$(( ${skipped:-0} + $(summary_count "$output" 'not run' 0) ))
+  add_counts $(( total - failed - skipped )) "$failed" "$skipped"
   # A filter may leave a suite without tests; otherwise a suite that ran none has not shown anything.
   if (( total == 0 )); then
     if [[ -z $FILTER ]]; then crashed "$1 (it ran no test)" "$status"; fi
@@ -91,8 +98,16 @@ dotnet_suite() { # project
   fi
 }
 
-summary_count() { # output word
-  sed -nE "s/^[[:space:]]*$2:[[:space:]]*([0-9]+)[[:space:]]*\$/\\1/p" "$1" | tail -n 1
+# xunit's executables have two command lines, by a property of the project.
+is_testing_platform() { "$(dotnet_command)" "$1" --help 2>/dev/null </dev/null | grep -e --filter-method >/dev/null; } # dll
+
+# The last summary, in either form: lines of `  total: 3`, or `Total: 3, Errors: 0, Failed: 0, ...`.
+summary_count() { # output word default
+  local count
+  count=$(grep -iE "^[[:space:]]*(.*[[:space:]])?$2:[[:space:]]*[0-9]+(,.*|[[:space:]]*)\$" "$1" |
+    grep -E '^[[:space:]]*[a-z]+:[[:space:]]*[0-9]+[[:space:]]*$|Total: *[0-9]+, *Errors: ' | tail -n 1 |
+    sed -nE "s/.*$2:[[:space:]]*([0-9]+).*/\\1/Ip") || true
+  printf '%s' "${count:-${3:-}}"
 }
 
 # A script ends with its own `N passed, N failed`.

@@ -29,6 +29,7 @@ up() {
     print_next_steps
     return 0
   fi
+  STARTING=()
   trap stop_what_started EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM
@@ -48,7 +49,10 @@ lock_instance() {
   flock -w 1800 "$INSTANCE_LOCK" || die "another ./fnq up or down does not end."
 }
 
-unlock_instance() { exec {INSTANCE_LOCK}>&-; }
+unlock_instance() {
+  exec {INSTANCE_LOCK}>&-
+  INSTANCE_LOCK=''
+}
 
 note_what_runs() {
   SERVE_BEFORE=$(running_pid fnq || true)
@@ -76,11 +80,13 @@ start_everything() { # port
   keep_environment "$1"
   if [[ $BROKER == private ]]; then
     rabbitmq_start & broker=$!
+    STARTING+=("$broker")
   else
     say "Using the broker of FNQ_AMQP_URL."
   fi
   if [[ $DATABASE == private ]]; then
     postgres_start & database=$!
+    STARTING+=("$database")
   else
     say "Using the database of FNQ_POSTGRES_URL."
   fi
@@ -137,8 +143,9 @@ stop_what_started() {
   trap '' INT TERM
   if [[ -n ${TAIL:-} ]]; then kill "$TAIL" 2>/dev/null || true; fi
   say "Stopping ..."
+  if [[ -z $INSTANCE_LOCK ]]; then lock_instance; fi
   # A server whose start is under way can only be found, and ended, once it has settled.
-  wait
+  if (( ${#STARTING[@]} > 0 )); then wait "${STARTING[@]}" || true; fi
   if [[ -z $SERVE_BEFORE ]]; then serve_stop; fi
   if [[ -z $BROKER_BEFORE ]]; then rabbitmq_stop; fi
   if [[ -z $POSTGRES_BEFORE ]]; then postgres_stop; fi

@@ -30,8 +30,13 @@ internal interface IAwsService
     /// <summary>How many bytes of body this request may bring; asked before any is read.</summary>
     long MaxBodyBytes(HttpContext http);
 
+    /// <summary>The service's wording for a body over <see cref="MaxBodyBytes"/>.</summary>
+    /// <param name="http">The request, its body not read or not read to the end.</param>
+    /// <param name="bytes">The announced length; for a body of unknown length what was seen before reading stopped.</param>
+    AwsException BodyTooLarge(HttpContext http, long bytes);
+
     ValueTask HandleAsync(AwsRequest request);
 
-    /// <summary>Writes an error in the service's own protocol.</summary>
+    /// <summary>Writes an error in the service's own protocol. Header x-amzn-RequestId is already set.</summary>
     ValueTask WriteErrorAsync(HttpContext http, Guid requestId, AwsException error);
 }

@@ -21,7 +21,7 @@ internal sealed class JournalFolder : IDisposable
     {
         Directory.CreateDirectory(root);
         var path = System.IO.Path.Combine(root, name);
-        var held = TryLock(path) ?? throw new IOException($"The journal {path} is in use by another process.");
+        var held = TryLock(path) ?? throw new IOException($"The journal {path} is in use by another process or belongs to another user.");
         Directory.CreateDirectory(path);
         return new JournalFolder(path, held);
     }
@@ -83,7 +83,8 @@ internal sealed class JournalFolder : IDisposable
             // FileShare.None is flock(LOCK_EX | LOCK_NB) here; the descriptor is close-on-exec, so no sandbox inherits it.
             return new FileStream(path + ".lock", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 0);
         }
-        catch (IOException failure) when (failure.HResult == HeldByAnother)
+        // A folder of another user's is none of ours.
+        catch (Exception failure) when (failure is UnauthorizedAccessException || failure.HResult == HeldByAnother)
         {
             return null;
         }

@@ -40,8 +40,8 @@ internal sealed class RecordQueue(BillingOptions options)
     }
 
     /// <summary>
-    /// RabbitMQ 4 gives every quorum queue a delivery limit of 20 unless it is told -1; before 4.0 there is no limit by
-    /// default, and -1 is refused.
+    /// RabbitMQ 4 gives every quorum queue a delivery limit of 20 unless it is told -1. Before 4.0 there is no limit by
+    /// default, and -1 is the opposite of none: 3.10.8 accepts it and drops a message at its first return (tried).
     /// </summary>
     public static Dictionary<string, object?> QueueArguments(Version server)
     {

@@ -106,9 +106,17 @@ internal sealed partial class Recorder(
         }
     }
 
-    private Task WaitAsync(int failures, CancellationToken cancellationToken) =>
-        Task.Delay(Backoff.Delay(failures, Random.Shared.NextDouble()), time, cancellationToken)
-            .ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+    private async Task WaitAsync(int failures, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await Task.Delay(Backoff.Delay(failures, Random.Shared.NextDouble()), time, cancellationToken);
+        }
+        catch (OperationCanceledException)
+        {
+            // Whoever waits looks at the token next.
+        }
+    }
 
     /// <summary>What has been delivered and not yet been taken; the prefetch bounds it.</summary>
     private sealed class Deliveries(IChannel channel) : AsyncDefaultBasicConsumer(channel)

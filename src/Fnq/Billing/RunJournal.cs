@@ -15,6 +15,9 @@ internal readonly record struct JournalBatch(JournalSegment Segment, int Bytes, 
 /// </summary>
 internal sealed partial class RunJournal : IRunJournal, IDisposable
 {
+    [ThreadStatic]
+    private static byte[]? t_frame;
+
     private readonly Lock _gate = new();
     private readonly BillingOptions _options;
     private readonly TimeProvider _time;
@@ -37,9 +40,6 @@ internal sealed partial class RunJournal : IRunJournal, IDisposable
         _active = JournalSegment.Create(_own.SegmentPath(_nextNumber++));
         AdoptLeftovers();
     }
-
-    [ThreadStatic]
-    private static byte[]? t_frame;
 
     /// <summary>Bytes that wait for the broker in the process's own segments.</summary>
     public long BacklogBytes
@@ -93,9 +93,18 @@ internal sealed partial class RunJournal : IRunJournal, IDisposable
     {
         foreach (var folder in JournalFolder.Adopt(_options.JournalFolder))
         {
-            var segments = folder.Segments().Select(JournalSegment.Adopt).ToList();
-            _leftovers.Add(new Leftover(folder, new Queue<JournalSegment>(segments)));
-            LogAdopted(_logger, folder.Path, segments.Count, segments.Sum(segment => segment.End - segment.Confirmed));
+            try
+            {
+                var segments = folder.Segments().Select(JournalSegment.Adopt).ToList();
+                _leftovers.Add(new Leftover(folder, new Queue<JournalSegment>(segments)));
+                LogAdopted(_logger, folder.Path, segments.Count, segments.Sum(segment => segment.End - segment.Confirmed));
+            }
+            catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+            {
+                // Another's broken journal must not stop this process; it is let go and looked at again.
+                LogNotAdopted(_logger, failure, folder.Path);
+                folder.Dispose();
+            }
         }
     }
 

@@ -26,6 +26,7 @@ public interface IEnvironmentLeases
 public interface IEnvironmentLease : IAsyncDisposable
 {
     /// <summary>Runs the request and journals its record before it returns.</summary>
+    /// <exception cref="EnvironmentGoneException">The run has not begun and never will here: lease another.</exception>
     ValueTask<InvocationResult> InvokeAsync(InvocationRequest request, CancellationToken cancellationToken);
 }
 
@@ -56,3 +57,6 @@ public interface ILaneMembers
     /// <summary>A pool that could not serve all that it holds calls for other nodes, at most once a second.</summary>
     void NeedsHelp(DeploymentId deployment);
 }
+
+/// <summary>The environment was gone before the run began.</summary>
+public sealed class EnvironmentGoneException(string id) : Exception($"environment {id} is gone");

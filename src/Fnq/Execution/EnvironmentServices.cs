@@ -37,9 +37,3 @@ internal interface ICodeFolders
 {
     ValueTask<CodeFolders> PrepareAsync(Deployment deployment, CancellationToken cancellationToken);
 }
-
-/// <summary>The platform could not make a sandbox: no fault of the function's.</summary>
-internal sealed class SandboxException(string message, Exception? inner = null) : Exception(message, inner);
-
-/// <summary>The environment was gone before the run began: it may be given to another.</summary>
-internal sealed class EnvironmentGoneException(string id) : Exception($"environment {id} is gone");

@@ -36,25 +36,35 @@ internal sealed class LocalHandoff(LaneCaller caller, IEnvironmentLeases? leases
             return null;
         }
 
-        IEnvironmentLease? lease;
-        try
+        while (true)
         {
-            lease = await leases.LeaseAsync(deployment, request.StartDeadline);
-        }
-        catch (OperationCanceledException)
-        {
-            return InvocationResult.Of(DispatchStatus.Expired);
-        }
+            IEnvironmentLease? lease;
+            try
+            {
+                lease = await leases.LeaseAsync(deployment, request.StartDeadline);
+            }
+            catch (OperationCanceledException)
+            {
+                return InvocationResult.Of(DispatchStatus.Expired);
+            }
 
-        if (lease is null)
-        {
-            return null;
-        }
+            if (lease is null)
+            {
+                return null;
+            }
 
-        worker?.TakenLocally(lease);
-        await using (lease)
-        {
-            return await lease.InvokeAsync(request, CancellationToken.None);
+            worker?.TakenLocally(lease);
+            await using (lease)
+            {
+                try
+                {
+                    return await lease.InvokeAsync(request, CancellationToken.None);
+                }
+                catch (EnvironmentGoneException)
+                {
+                    // It died between its last run and this one; the pool has taken note, and the next lease is another.
+                }
+            }
         }
     }
 }

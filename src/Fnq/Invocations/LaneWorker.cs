@@ -192,39 +192,51 @@ internal sealed partial class LaneWorker : ILaneMembers, IAsyncDisposable
 
     private async Task RunAsync(LaneDelivery delivery, ILaneMember? member)
     {
-        var lease = member?.TryLease();
-        if (lease is null)
+        // A message that waits at its busy environment needs no word to the caller: it is the next to run there.
+        var tells = member is null;
+        if (tells)
         {
-            // A message that waits at a busy environment needs no word: it is the next to run there.
-            var tells = member is null;
-            if (tells)
-            {
-                await _replies.TellAsync(delivery, LaneTopology.Kind.Held);
-            }
+            await _replies.TellAsync(delivery, LaneTopology.Kind.Held);
+        }
 
-            lease = await LeaseAsync(delivery);
-            if (lease is null)
-            {
-                return;
-            }
-
+        var taken = member?.TryLease();
+        while ((taken ?? await LeaseAsync(delivery)) is { } lease)
+        {
+            taken = null;
             if (tells)
             {
                 await _replies.TellAsync(delivery, LaneTopology.Kind.Started);
             }
-        }
 
-        InvocationResult result;
+            if (await TryRunAsync(lease, delivery))
+            {
+                return;
+            }
+        }
+    }
+
+    /// <summary>Record and reply before the environment is free for others, and both before the ack.</summary>
+    private async Task<bool> TryRunAsync(IEnvironmentLease lease, LaneDelivery delivery)
+    {
         await using (lease)
         {
-            result = await lease.InvokeAsync(delivery.Request, CancellationToken.None);
-            await _replies.AnswerAsync(delivery, result);
+            try
+            {
+                var result = await lease.InvokeAsync(delivery.Request, CancellationToken.None);
+                await _replies.AnswerAsync(delivery, result);
+            }
+            catch (EnvironmentGoneException)
+            {
+                return false;
+            }
         }
 
         if (lease is ILaneMember { ConsumerTag: null } free && LaneInUse(free.Deployment) is { } lane)
         {
             InBackground(() => lane.JoinAsync(free));
         }
+
+        return true;
     }
 
     /// <summary>Null when there is nothing left to do but to ack.</summary>

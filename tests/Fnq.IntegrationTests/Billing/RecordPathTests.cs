@@ -121,6 +121,31 @@ public sealed class RecordPathTests
     }
 
     [Fact]
+    public async Task A_batch_that_came_back_thirty_times_is_still_recorded()
+    {
+        await using var servers = await BillingServers.StartAsync();
+        await using (var node = await servers.StartNodeAsync(journal: true, recorder: false, servers.Options with { Strict = true }))
+        {
+            await node.Journal.AppendAsync(BillingServers.Record());
+        }
+
+        await servers.WithChannelAsync(async channel =>
+        {
+            for (var turn = 0; turn < 30; turn++)
+            {
+                BasicGetResult? got = null;
+                await BillingServers.UntilAsync(
+                    async () => (got = await channel.BasicGetAsync(servers.Options.QueueName, autoAck: false)) is not null,
+                    () => Task.FromResult($"gone after {turn} returns"));
+                await channel.BasicNackAsync(got!.DeliveryTag, multiple: false, requeue: true);
+            }
+        });
+
+        await using var recorder = await servers.StartNodeAsync(journal: false, recorder: true);
+        await servers.WaitForRowsAsync(1);
+    }
+
+    [Fact]
     public async Task A_locked_table_holds_the_recorder_up_and_loses_nothing()
     {
         await using var servers = await BillingServers.StartAsync();

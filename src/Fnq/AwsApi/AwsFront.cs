@@ -1,0 +1,129 @@
+using System.Collections.Frozen;
+using Fnq.Identity;
+using Microsoft.AspNetCore.Http;
+
+namespace Fnq.AwsApi;
+
+/// <summary>
+/// The one way in for signed requests: proves the signature on the raw request, reads the body within the
+/// service's limit, hands over to the service, and turns every failure into an error in the service's protocol.
+/// </summary>
+internal sealed partial class AwsFront
+{
+    /// <summary>A request for a service that is not here; its signature is proven all the same before it learns that.</summary>
+    private const long MaxBodyOfUnknownService = 1 << 20;
+
+    private readonly FrozenDictionary<string, IAwsService> _services;
+    private readonly AccessKeyStore _keys;
+    private readonly SignatureVerifier _verifier;
+    private readonly ILogger<AwsFront> _logger;
+
+    public AwsFront(IEnumerable<IAwsService> services, AccessKeyStore keys, SignatureVerifier verifier, ILogger<AwsFront> logger)
+    {
+        _services = services.ToFrozenDictionary(service => service.SigningName);
+        _keys = keys;
+        _verifier = verifier;
+        _logger = logger;
+    }
+
+    public async Task InvokeAsync(HttpContext http)
+    {
+        var requestId = Guid.NewGuid();
+        http.Response.Headers["x-amzn-RequestId"] = requestId.ToString();
+        var seen = new Seen();
+        try
+        {
+            await ServeAsync(http, requestId, seen);
+        }
+        catch (AwsException refused) when (!http.Response.HasStarted)
+        {
+            await RefuseAsync(http, requestId, seen, refused);
+        }
+        catch (Exception gone) when (http.RequestAborted.IsCancellationRequested && gone is OperationCanceledException or IOException)
+        {
+            // The client is gone; nobody is left to answer.
+        }
+        catch (BadHttpRequestException bad) when (!http.Response.HasStarted)
+        {
+            await RefuseAsync(http, requestId, seen, BadRequest(bad.StatusCode, "The request could not be read."));
+        }
+        catch (Exception failure)
+        {
+            LogFailed(_logger, http.Request.Method, seen.Path, requestId, failure);
+            if (http.Response.HasStarted)
+            {
+                http.Abort();
+                return;
+            }
+
+            await RefuseAsync(http, requestId, seen, InternalError());
+        }
+    }
+
+    private async Task ServeAsync(HttpContext http, Guid requestId, Seen seen)
+    {
+        var target = RawTarget.Of(http);
+        if (!RawTarget.IsWellFormed(target))
+        {
+            throw BadRequest(StatusCodes.Status400BadRequest, "The request target is malformed.");
+        }
+
+        seen.Path = RawTarget.PathOf(http);
+        if (_verifier.Parse(target, http.Request.Headers, out var claim) is { } unsigned)
+        {
+            throw SignatureErrors.Of(unsigned);
+        }
+
+        seen.AccessKeyId = claim!.Scope.AccessKeyId;
+        seen.Service = _services.GetValueOrDefault(claim.Scope.Service);
+        var key = await _keys.FindAsync(claim.Scope.AccessKeyId, http.RequestAborted);
+        var body = await RequestBody.ReadAsync(http, seen.Service, seen.Service?.MaxBodyBytes(http) ?? MaxBodyOfUnknownService);
+        if (_verifier.Verify(claim, new SignedRequest(http.Request.Method, target, http.Request.Headers, body.Span), key) is { } refusal)
+        {
+            throw SignatureErrors.Of(refusal);
+        }
+
+        await (seen.Service ?? throw RestJson.UnknownOperation()).HandleAsync(new AwsRequest
+        {
+            Http = http,
+            Caller = key!.Caller,
+            Region = claim.Scope.Region,
+            RequestId = requestId,
+            RawPath = seen.Path,
+            Body = body,
+        });
+    }
+
+    private async Task RefuseAsync(HttpContext http, Guid requestId, Seen seen, AwsException error)
+    {
+        http.Response.Clear();
+        http.Response.Headers["x-amzn-RequestId"] = requestId.ToString();
+        if (error.Status is StatusCodes.Status403Forbidden or StatusCodes.Status413PayloadTooLarge or StatusCodes.Status400BadRequest)
+        {
+            LogRefused(_logger, http.Request.Method, seen.Path, seen.AccessKeyId, http.Connection.RemoteIpAddress, error.Status, error.Type, requestId);
+        }
+
+        try
+        {
+            await (seen.Service?.WriteErrorAsync(http, requestId, error) ?? RestJson.WriteErrorAsync(http, error));
+        }
+        catch (Exception gone) when (gone is OperationCanceledException or IOException)
+        {
+            // The client left before its error.
+        }
+    }
+
+    private static AwsException BadRequest(int status, string message) =>
+        new(status, "InvalidRequestContentException", message, MessageMember.Lower);
+
+    private static AwsException InternalError() =>
+        new(StatusCodes.Status500InternalServerError, "ServiceException", "The service encountered an internal error.");
+
+    /// <summary>What is known of a request when it fails.</summary>
+    private sealed class Seen
+    {
+        public string Path { get; set; } = "";
+        public string AccessKeyId { get; set; } = "";
+        public IAwsService? Service { get; set; }
+    }
+}

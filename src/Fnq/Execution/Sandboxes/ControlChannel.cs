@@ -1,0 +1,129 @@
+using System.Buffers.Binary;
+using System.Net.Sockets;
+using System.Threading.Channels;
+
+namespace Fnq.Execution.Sandboxes;
+
+/// <summary>The worker's end of the socket to process 1. It is a lifeline too: process 1 ends when it hangs up.</summary>
+internal sealed class ControlChannel(Socket socket) : IDisposable
+{
+    private const int PayloadBytesMax = 64;
+
+    private readonly Channel<SandboxEvent> _events = Channel.CreateUnbounded<SandboxEvent>(new() { SingleWriter = true });
+    private readonly SemaphoreSlim _sending = new(1, 1);
+    private TaskCompletionSource? _killed;
+    private Task _reading = Task.CompletedTask;
+
+    internal ChannelReader<SandboxEvent> Events => _events.Reader;
+
+    /// <summary>Completes when process 1 is gone.</summary>
+    internal Task Ended => _reading;
+
+    internal void Open() => _reading = ReadAsync();
+
+    internal async ValueTask SendAsync(ReadOnlyMemory<byte> frame, CancellationToken cancellationToken)
+    {
+        await _sending.WaitAsync(cancellationToken);
+        try
+        {
+            while (frame.Length > 0)
+            {
+                frame = frame[await socket.SendAsync(frame, SocketFlags.None, cancellationToken)..];
+            }
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            throw new SandboxException("The sandbox has ended.", e);
+        }
+        finally
+        {
+            _sending.Release();
+        }
+    }
+
+    /// <summary>Returns when process 1 says that nothing but itself is left.</summary>
+    internal async ValueTask KillAsync(CancellationToken cancellationToken)
+    {
+        var killed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var waiting = Interlocked.CompareExchange(ref _killed, killed, null);
+        if (waiting is null)
+        {
+            await SendAsync(ControlFrame.Empty(ControlFrame.Kill), cancellationToken);
+        }
+        await (waiting ?? killed).Task.WaitAsync(cancellationToken);
+    }
+
+    internal void HangUp()
+    {
+        try
+        {
+            socket.Shutdown(SocketShutdown.Send);
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            // Process 1 was faster.
+        }
+    }
+
+    public void Dispose() => socket.Dispose();
+
+    private async Task ReadAsync()
+    {
+        var frame = new byte[ControlFrame.HeaderBytes + PayloadBytesMax];
+        try
+        {
+            while (await FillAsync(frame.AsMemory(0, ControlFrame.HeaderBytes)))
+            {
+                var length = BinaryPrimitives.ReadUInt32LittleEndian(frame);
+                if (length > PayloadBytesMax || !await FillAsync(frame.AsMemory(ControlFrame.HeaderBytes, (int)length)))
+                {
+                    break;
+                }
+                Handle(frame[4], frame.AsSpan(ControlFrame.HeaderBytes, (int)length));
+            }
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            // The end, however it came.
+        }
+        _events.Writer.TryWrite(new SandboxEvent.Ended());
+        _events.Writer.TryComplete();
+        Interlocked.Exchange(ref _killed, null)?.TrySetException(new SandboxException("The sandbox has ended."));
+    }
+
+    private void Handle(byte type, ReadOnlySpan<byte> payload)
+    {
+        if (type == ControlFrame.Kill)
+        {
+            Interlocked.Exchange(ref _killed, null)?.TrySetResult();
+        }
+        else if (payload.Length == sizeof(int))
+        {
+            var value = BinaryPrimitives.ReadInt32LittleEndian(payload);
+            SandboxEvent? happened = type switch
+            {
+                ControlFrame.Exited => new SandboxEvent.MainExited(value),
+                ControlFrame.Failed => new SandboxEvent.StartFailed(value),
+                _ => null,
+            };
+            if (happened is not null)
+            {
+                _events.Writer.TryWrite(happened);
+            }
+        }
+    }
+
+    private async ValueTask<bool> FillAsync(Memory<byte> buffer)
+    {
+        while (buffer.Length > 0)
+        {
+            var received = await socket.ReceiveAsync(buffer, SocketFlags.None);
+            if (received == 0)
+            {
+                return false;
+            }
+            buffer = buffer[received..];
+        }
+        return true;
+    }
+}

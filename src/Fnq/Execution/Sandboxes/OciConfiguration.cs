@@ -1,0 +1,209 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text.Json;
+
+namespace Fnq.Execution.Sandboxes;
+
+/// <summary>Everything that decides one sandbox's config.json.</summary>
+internal sealed record OciInput(
+    SandboxSpec Spec,
+    string InitPath,
+    string EmptyFolder,
+    string NetworkPath,
+    string CgroupPath,
+    int FirstHostUid,
+    byte[]? Seccomp);
+
+/// <summary>Writes the OCI configuration: what a sandbox may see and use. The settings are those of promises 4.</summary>
+internal static class OciConfiguration
+{
+    internal const int FunctionUid = 1_000;
+    internal const int UidsPerSlot = 65_536;
+    internal const int MemoryAllowanceMb = 16;
+    private const int ProcessesMax = 1_024;
+    private const int InodesPerMb = 64;
+    private const long Mebibyte = 1 << 20;
+
+    internal static byte[] Write(OciInput input)
+    {
+        using var stream = new MemoryStream(32_768);
+        using (var json = new Utf8JsonWriter(stream))
+        {
+            json.WriteStartObject();
+            json.WriteString("ociVersion", "1.0.2");
+            WriteProcess(json, input.Spec);
+            json.WriteStartObject("root");
+            json.WriteString("path", input.Spec.RootFileSystem);
+            json.WriteBoolean("readonly", true);
+            json.WriteEndObject();
+            json.WriteString("hostname", "sandbox");
+            WriteMounts(json, input);
+            WriteLinux(json, input);
+            json.WriteEndObject();
+        }
+        return stream.ToArray();
+    }
+
+    private static void WriteProcess(Utf8JsonWriter json, SandboxSpec spec)
+    {
+        json.WriteStartObject("process");
+        json.WriteBoolean("terminal", false);
+        json.WriteStartObject("user");
+        json.WriteNumber("uid", FunctionUid);
+        json.WriteNumber("gid", FunctionUid);
+        json.WriteEndObject();
+        WriteStrings(json, "args", "/var/rapid/init");
+        WriteStrings(json, "env");
+        json.WriteString("cwd", "/var/task");
+        json.WriteStartObject("capabilities");
+        foreach (var set in (string[])["bounding", "effective", "inheritable", "permitted", "ambient"])
+        {
+            WriteStrings(json, set);
+        }
+        json.WriteEndObject();
+        json.WriteBoolean("noNewPrivileges", true);
+        // Before the worker, the broker and the database when the host runs out of memory.
+        json.WriteNumber("oomScoreAdj", 500);
+        json.WriteStartArray("rlimits");
+        WriteLimit(json, "RLIMIT_NOFILE", 7, 1_024);
+        WriteLimit(json, "RLIMIT_NPROC", 6, ProcessesMax);
+        WriteLimit(json, "RLIMIT_CORE", 4, 0);
+        WriteLimit(json, "RLIMIT_MEMLOCK", 8, 65_536);
+        WriteLimit(json, "RLIMIT_STACK", 3, 8 * (ulong)Mebibyte);
+        // Above the size of /tmp, so that a full /tmp is ENOSPC and not SIGXFSZ.
+        WriteLimit(json, "RLIMIT_FSIZE", 1, (ulong)((spec.EphemeralStorageMb + 1) * Mebibyte));
+        json.WriteEndArray();
+        json.WriteEndObject();
+    }
+
+    /// <summary>A worker without CAP_SYS_RESOURCE cannot hand out more than its own hard limit.</summary>
+    private static unsafe void WriteLimit(Utf8JsonWriter json, string type, int resource, ulong value)
+    {
+        Native.ResourceLimit own;
+        if (Native.GetLimit(resource, &own) == 0)
+        {
+            value = Math.Min(value, own.Hard);
+        }
+        json.WriteStartObject();
+        json.WriteString("type", type);
+        json.WriteNumber("soft", value);
+        json.WriteNumber("hard", value);
+        json.WriteEndObject();
+    }
+
+    private static void WriteMounts(Utf8JsonWriter json, OciInput input)
+    {
+        var spec = input.Spec;
+        var size = string.Create(CultureInfo.InvariantCulture, $"size={spec.EphemeralStorageMb}m");
+        var inodes = string.Create(CultureInfo.InvariantCulture, $"nr_inodes={spec.EphemeralStorageMb * InodesPerMb}");
+        json.WriteStartArray("mounts");
+        WriteMount(json, "/proc", "proc", "proc", "nosuid", "noexec", "nodev");
+        WriteMount(json, "/dev", "tmpfs", "tmpfs", "nosuid", "noexec", "mode=755", "size=64k", "nr_inodes=64");
+        WriteMount(json, "/tmp", "tmpfs", "tmpfs", "nosuid", "nodev", "mode=1777", size, inodes);
+        WriteMount(json, "/var/task", "bind", spec.CodeFolder, "bind", "ro", "nosuid", "nodev");
+        WriteMount(json, "/opt", "bind", spec.LayersFolder ?? input.EmptyFolder, "bind", "ro", "nosuid", "nodev");
+        WriteMount(json, "/var/rapid/init", "bind", input.InitPath, "bind", "ro", "nosuid", "nodev");
+        json.WriteEndArray();
+    }
+
+    private static void WriteMount(Utf8JsonWriter json, string destination, string type, string source, params ReadOnlySpan<string> options)
+    {
+        json.WriteStartObject();
+        json.WriteString("destination", destination);
+        json.WriteString("type", type);
+        json.WriteString("source", source);
+        WriteStrings(json, "options", options);
+        json.WriteEndObject();
+    }
+
+    private static void WriteLinux(Utf8JsonWriter json, OciInput input)
+    {
+        json.WriteStartObject("linux");
+        json.WriteStartArray("namespaces");
+        foreach (var type in (string[])["user", "pid", "mount", "ipc", "uts", "cgroup"])
+        {
+            json.WriteStartObject();
+            json.WriteString("type", type);
+            json.WriteEndObject();
+        }
+        json.WriteStartObject();
+        json.WriteString("type", "network");
+        json.WriteString("path", input.NetworkPath);
+        json.WriteEndObject();
+        json.WriteEndArray();
+        WriteMapping(json, "uidMappings", input.FirstHostUid);
+        WriteMapping(json, "gidMappings", input.FirstHostUid);
+        json.WriteString("cgroupsPath", input.CgroupPath);
+        WriteResources(json, input.Spec);
+        WriteStrings(json, "maskedPaths", "/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
+            "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/proc/interrupts");
+        WriteStrings(json, "readonlyPaths", "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger");
+        if (input.Seccomp is not null)
+        {
+            json.WritePropertyName("seccomp");
+            json.WriteRawValue(input.Seccomp, skipInputValidation: true);
+        }
+        json.WriteEndObject();
+    }
+
+    private static void WriteResources(Utf8JsonWriter json, SandboxSpec spec)
+    {
+        var memory = (spec.MemorySizeMb + MemoryAllowanceMb) * Mebibyte;
+        json.WriteStartObject("resources");
+        json.WriteStartObject("memory");
+        json.WriteNumber("limit", memory);
+        json.WriteNumber("swap", memory);
+        json.WriteEndObject();
+        json.WriteStartObject("pids");
+        json.WriteNumber("limit", ProcessesMax + 8);
+        json.WriteEndObject();
+        json.WriteStartObject("cpu");
+        json.WriteNumber("shares", Math.Clamp(spec.MemorySizeMb, 2, 262_144));
+        json.WriteNumber("period", SandboxCgroup.CpuPeriodMicroseconds);
+        json.WriteNumber("quota", SandboxCgroup.CpuQuota(spec.MemorySizeMb, initialising: true));
+        json.WriteEndObject();
+        json.WriteStartArray("devices");
+        WriteDevice(json, allow: false, minor: null, "rwm");
+        foreach (var minor in (int[])[3, 5, 7, 8, 9]) // null zero full random urandom
+        {
+            WriteDevice(json, allow: true, minor, "rw");
+        }
+        json.WriteEndArray();
+        json.WriteEndObject();
+    }
+
+    private static void WriteDevice(Utf8JsonWriter json, bool allow, int? minor, string access)
+    {
+        json.WriteStartObject();
+        json.WriteBoolean("allow", allow);
+        if (minor is { } number)
+        {
+            json.WriteString("type", "c");
+            json.WriteNumber("major", 1);
+            json.WriteNumber("minor", number);
+        }
+        json.WriteString("access", access);
+        json.WriteEndObject();
+    }
+
+    private static void WriteMapping(Utf8JsonWriter json, string name, int firstHostId)
+    {
+        json.WriteStartArray(name);
+        json.WriteStartObject();
+        json.WriteNumber("containerID", 0);
+        json.WriteNumber("hostID", firstHostId);
+        json.WriteNumber("size", UidsPerSlot);
+        json.WriteEndObject();
+        json.WriteEndArray();
+    }
+
+    private static void WriteStrings(Utf8JsonWriter json, string name, params ReadOnlySpan<string> values)
+    {
+        json.WriteStartArray(name);
+        foreach (var value in values)
+        {
+            json.WriteStringValue(value);
+        }
+        json.WriteEndArray();
+    }
+}

@@ -1,0 +1,100 @@
+using System.Text.Json;
+using Microsoft.Win32.SafeHandles;
+
+namespace Fnq.Execution.Sandboxes;
+
+/// <summary>Calls an OCI runtime program. One thread per call, which ends with it: its namespaces are never anybody else's.</summary>
+internal sealed class OciRuntime(string path, SafeFileHandle hostNetwork, SafeFileHandle? hostMounts, SafeFileHandle? mountsForRuntime)
+{
+    internal string Path => path;
+
+    /// <summary>Looks a program up as a shell would, in the usual folders too.</summary>
+    internal static string? Find(string name) =>
+        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries)
+            .Concat(["/usr/local/bin", "/usr/sbin", "/usr/bin"])
+            .Select(folder => System.IO.Path.Join(folder, name))
+            .FirstOrDefault(File.Exists);
+
+    /// <summary>Makes the network namespace, lets <paramref name="write"/> finish the bundle, runs the runtime, and returns when process 1 stands by.</summary>
+    internal Task<NetworkNamespace> CreateAsync(string folder, SandboxPipes pipes, TimeSpan limit, Action<NetworkNamespace> write)
+    {
+        var done = new TaskCompletionSource<NetworkNamespace>(TaskCreationOptions.RunContinuationsAsynchronously);
+        new Thread(() =>
+        {
+            NetworkNamespace? network = null;
+            try
+            {
+                // Lets this thread change its mount namespace; unshared for the thread only.
+                _ = Native.Check(Native.Unshare(Native.CloneFs), "unshare folders");
+                network = NetworkNamespace.Create(hostNetwork);
+                write(network);
+                Run(folder, pipes, limit);
+                done.SetResult(network);
+            }
+            // Whatever it was, it belongs to the caller; an exception here would end the worker.
+            catch (Exception e)
+            {
+                network?.Dispose();
+                done.SetException(e);
+            }
+        })
+        { IsBackground = true, Name = "fnq-create" }.Start();
+        return done.Task;
+    }
+
+    private void Run(string folder, SandboxPipes pipes, TimeSpan limit)
+    {
+        var log = System.IO.Path.Join(folder, "runtime.log");
+        string[] arguments =
+        [
+            "--log", log, "--log-format", "json", "--root", System.IO.Path.Join(folder, "state"),
+            "run", "--detach", "--preserve-fds", "1", "--bundle", folder, System.IO.Path.GetFileName(folder),
+        ];
+        EnterMounts(mountsForRuntime);
+        int pid;
+        try
+        {
+            pid = ChildProgram.Start(
+                path, arguments, Descriptor(pipes.Input), Descriptor(pipes.OutputWriter), (int)pipes.ControlPeer.DangerousGetHandle());
+        }
+        finally
+        {
+            EnterMounts(mountsForRuntime is null ? null : hostMounts);
+        }
+        pipes.CloseFarEnds();
+        var status = ChildProgram.WaitFor(pid, limit);
+        if (status != 0)
+        {
+            var reason = status is null ? $"did not answer in {limit.TotalSeconds} s" : $"ended with {status}";
+            throw new SandboxException($"{path} {reason}: {LastError(log)}");
+        }
+    }
+
+    private static void EnterMounts(SafeFileHandle? mounts)
+    {
+        if (mounts is not null)
+        {
+            _ = Native.Check(Native.SetNamespace(Descriptor(mounts), Native.CloneNewNs), "enter a mount namespace");
+        }
+    }
+
+    private static string LastError(string log)
+    {
+        try
+        {
+            var line = File.ReadLines(log).LastOrDefault(l => l.Length > 0);
+            if (line is null)
+            {
+                return "it said nothing";
+            }
+            using var json = JsonDocument.Parse(line);
+            return json.RootElement.GetProperty("msg").GetString() ?? line;
+        }
+        catch (Exception e) when (e is IOException or JsonException or KeyNotFoundException)
+        {
+            return "its log cannot be read";
+        }
+    }
+
+    private static int Descriptor(SafeFileHandle handle) => (int)handle.DangerousGetHandle();
+}

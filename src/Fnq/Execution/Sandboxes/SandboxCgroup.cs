@@ -1,0 +1,85 @@
+using System.Globalization;
+using System.Text;
+using Microsoft.Win32.SafeHandles;
+
+namespace Fnq.Execution.Sandboxes;
+
+/// <summary>One sandbox's control group: files kept open, because they are read or written on every run.</summary>
+internal sealed class SandboxCgroup : IDisposable
+{
+    internal const int CpuPeriodMicroseconds = 20_000;
+    internal const int CpuQuotaMicrosecondsMin = 2_000;
+    internal const int MemoryMbPerVcpu = 1_769;
+
+    private readonly CgroupLayout _layout;
+    private readonly string _path;
+    private readonly SafeFileHandle _cpu;
+    private readonly SafeFileHandle _freezer;
+    private readonly SafeFileHandle _memoryPeak;
+    private readonly SafeFileHandle _memoryEvents;
+
+    internal SandboxCgroup(CgroupLayout layout, string path)
+    {
+        _layout = layout;
+        _path = path;
+        _cpu = OpenFile("cpu", layout.IsUnified ? "cpu.max" : "cpu.cfs_quota_us", FileAccess.Write);
+        _freezer = OpenFile("freezer", layout.IsUnified ? "cgroup.freeze" : "freezer.state", FileAccess.Write);
+        _memoryPeak = OpenFile("memory", layout.IsUnified ? "memory.peak" : "memory.max_usage_in_bytes", FileAccess.Read);
+        _memoryEvents = OpenFile("memory", layout.IsUnified ? "memory.events" : "memory.oom_control", FileAccess.Read);
+    }
+
+    /// <summary>CPU time per period: the memory size's share, and while initialising one whole CPU if that is more.</summary>
+    internal static int CpuQuota(int memorySizeMb, bool initialising)
+    {
+        var share = (int)((long)CpuPeriodMicroseconds * memorySizeMb / MemoryMbPerVcpu);
+        return Math.Max(initialising ? CpuPeriodMicroseconds : CpuQuotaMicrosecondsMin, share);
+    }
+
+    internal void LimitCpu(int quotaMicroseconds) =>
+        Write(_cpu, _layout.IsUnified ? $"{quotaMicroseconds} {CpuPeriodMicroseconds}" : quotaMicroseconds.ToString(CultureInfo.InvariantCulture));
+
+    internal void Freeze() => Write(_freezer, _layout.IsUnified ? "1" : "FROZEN");
+
+    internal void Thaw() => Write(_freezer, _layout.IsUnified ? "0" : "THAWED");
+
+    internal SandboxUsage ReadUsage()
+    {
+        var peak = long.TryParse(Read(_memoryPeak).AsSpan().Trim(), out var bytes) ? bytes : 0;
+        return new SandboxUsage(peak, OutOfMemoryKills(Read(_memoryEvents)));
+    }
+
+    internal static long OutOfMemoryKills(string events)
+    {
+        foreach (var line in events.AsSpan().EnumerateLines())
+        {
+            if (line.StartsWith("oom_kill ", StringComparison.Ordinal))
+            {
+                return long.Parse(line["oom_kill ".Length..]);
+            }
+        }
+        return 0;
+    }
+
+    public void Dispose()
+    {
+        _cpu.Dispose();
+        _freezer.Dispose();
+        _memoryPeak.Dispose();
+        _memoryEvents.Dispose();
+    }
+
+    private SafeFileHandle OpenFile(string controller, string file, FileAccess access)
+    {
+        var folder = _layout.FolderOf(controller, _path)
+            ?? throw new SandboxException($"This host has no {controller} control group controller.");
+        return File.OpenHandle(Path.Join(folder, file), FileMode.Open, access, FileShare.ReadWrite);
+    }
+
+    private static void Write(SafeFileHandle file, string value) => RandomAccess.Write(file, Encoding.ASCII.GetBytes(value), 0);
+
+    private static string Read(SafeFileHandle file)
+    {
+        Span<byte> buffer = stackalloc byte[512];
+        return Encoding.ASCII.GetString(buffer[..RandomAccess.Read(file, buffer, 0)]);
+    }
+}

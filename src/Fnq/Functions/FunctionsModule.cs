@@ -1,0 +1,43 @@
+using Fnq.AwsApi;
+using Fnq.Dispatch;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace Fnq.Functions;
+
+/// <summary>
+/// Functions: their store and the lambda service. Needs from elsewhere an <see cref="IInvoker"/> and, in the api role,
+/// an <see cref="IFunctionChanges"/>.
+/// </summary>
+internal sealed class FunctionsModule(FunctionsOptions options) : IModule
+{
+    public void Register(IServiceCollection services)
+    {
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddSingleton(options);
+        services.AddSingleton<FunctionStore>();
+        services.AddSingleton<FunctionCatalog>();
+        services.AddSingleton<DeploymentCatalog>();
+        services.AddSingleton<IDeployments>(provider => provider.GetRequiredService<DeploymentCatalog>());
+        services.AddSingleton<ServerSecret>();
+        services.AddSingleton<ListMarker>();
+        services.AddSingleton<PackageDownloads>();
+        services.AddSingleton<InvokeFunction>();
+        services.AddSingleton<FunctionWrites>();
+        services.AddSingleton<FunctionReads>();
+        services.AddSingleton<AccountReads>();
+        services.AddSingleton<TagOperations>();
+        services.AddSingleton<LambdaOperations>();
+        services.AddSingleton<IAwsService, LambdaService>();
+    }
+
+    public async Task ProvisionAsync(IServiceProvider services, CancellationToken cancellationToken) =>
+        await services.GetRequiredService<ServerSecret>().ReadAsync(cancellationToken);
+
+    public void Map(IEndpointRouteBuilder endpoints) => endpoints.MapGet(
+        PackageDownloads.Path,
+        (string digest, HttpContext http, PackageDownloads downloads) => downloads.GetAsync(digest, http.Request, http.RequestAborted));
+}

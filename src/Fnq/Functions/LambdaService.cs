@@ -1,0 +1,104 @@
+using System.Data.Common;
+using Fnq.AwsApi;
+using Microsoft.AspNetCore.Http;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Storage;
+
+namespace Fnq.Functions;
+
+/// <summary>The lambda service: which operation answers which path (lambda-api section 1).</summary>
+internal sealed partial class LambdaService : IAwsService, IDisposable
+{
+    private const long CodeBodyBytes = 70_167_211;
+    private const long PayloadBytes = 6_291_456;
+    private const long OtherBodyBytes = 1_048_576;
+    private const string Function = "/2015-03-31/functions/{FunctionName}";
+    private const string Tags = "/2017-03-31/tags/{Resource}";
+
+    private readonly RestJsonRouter _router;
+    private readonly SemaphoreSlim _operations;
+    private readonly ILogger<LambdaService> _logger;
+
+    public LambdaService(
+        LambdaOperations operations, FunctionsOptions options, ILogger<LambdaService> logger)
+    {
+        _logger = logger;
+        _operations = new(options.ConcurrentOperations);
+        _router = new RestJsonRouter(Limit(OtherBodyBytes, "this"));
+        MapInvoke(operations.Invoke);
+        MapWrites(operations.Writes);
+        MapReads(operations.Reads, operations.Account);
+        MapTags(operations.Tags);
+    }
+
+    public string SigningName => "lambda";
+
+    public long MaxBodyBytes(HttpContext http) => _router.LimitOf(http).Bytes;
+
+    public AwsException BodyTooLarge(HttpContext http, long bytes) => _router.LimitOf(http).TooLarge(bytes);
+
+    public async ValueTask HandleAsync(AwsRequest request)
+    {
+        try
+        {
+            await _router.DispatchAsync(request);
+        }
+        catch (Exception failure) when (failure is DbException or DbUpdateException or RetryLimitExceededException or TimeoutException)
+        {
+            LogDatabaseFailed(_logger, failure);
+            throw FunctionErrors.Service(StatusCodes.Status503ServiceUnavailable, "The service is unavailable. Please try again.", retryAfterSeconds: 1);
+        }
+    }
+
+    public ValueTask WriteErrorAsync(HttpContext http, Guid requestId, AwsException error) => RestJson.WriteErrorAsync(http, error);
+
+    public void Dispose() => _operations.Dispose();
+
+    private void MapInvoke(InvokeFunction invoke) => _router.Map(
+        "POST", Function + "/invocations", invoke.HandleAsync,
+        new(PayloadBytes, bytes => FunctionErrors.TooLarge(
+            $"{bytes} byte payload is too large for the RequestResponse invocation type (limit {PayloadBytes} bytes)")));
+
+    private void MapWrites(FunctionWrites writes) => _router
+        .Map("POST", "/2015-03-31/functions", Gated(writes.CreateAsync), Limit(CodeBodyBytes, "CreateFunction"))
+        .Map("PUT", Function + "/code", Gated(writes.UpdateCodeAsync), Limit(CodeBodyBytes, "UpdateFunctionCode"))
+        .Map("PUT", Function + "/configuration", Gated(writes.UpdateConfigurationAsync), Limit(OtherBodyBytes, "UpdateFunctionConfiguration"))
+        .Map("DELETE", Function, Gated(writes.DeleteAsync));
+
+    private void MapReads(FunctionReads reads, AccountReads account) => _router
+        .Map("GET", "/2015-03-31/functions", Gated(account.ListFunctionsAsync))
+        .Map("GET", "/2016-08-19/account-settings", Gated(account.GetAccountSettingsAsync))
+        .Map("GET", Function, Gated(reads.GetFunctionAsync))
+        .Map("GET", Function + "/configuration", Gated(reads.GetConfigurationAsync))
+        .Map("GET", "/2020-06-30/functions/{FunctionName}/code-signing-config", Gated(reads.GetCodeSigningConfigAsync))
+        .Map("GET", "/2019-09-30/functions/{FunctionName}/concurrency", Gated(reads.GetConcurrencyAsync));
+
+    private void MapTags(TagOperations tags) => _router
+        .Map("POST", Tags, Gated(tags.TagAsync))
+        .Map("GET", Tags, Gated(tags.ListAsync))
+        .Map("DELETE", Tags, Gated(tags.UntagAsync));
+
+    /// <summary>A burst of operations waits here instead of running out of database connections.</summary>
+    private Func<AwsRequest, RouteValues, ValueTask> Gated(Func<AwsRequest, RouteValues, ValueTask> operation) =>
+        async (request, labels) =>
+        {
+            await _operations.WaitAsync(request.Aborted);
+            try
+            {
+                await operation(request, labels);
+            }
+            finally
+            {
+                _operations.Release();
+            }
+        };
+
+    private static BodyLimit Limit(long bytes, string operation) => new(bytes, _ => FunctionErrors.TooLarge(
+        $"Request must be smaller than {bytes} bytes for the {operation} operation"));
+
+    [LoggerMessage(1101, LogLevel.Error, "The database failed")]
+    private static partial void LogDatabaseFailed(ILogger logger, Exception failure);
+}
+
+internal sealed record LambdaOperations(
+    InvokeFunction Invoke, FunctionWrites Writes, FunctionReads Reads, AccountReads Account, TagOperations Tags);

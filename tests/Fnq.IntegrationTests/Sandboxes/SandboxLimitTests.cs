@@ -1,0 +1,86 @@
+using Fnq.Execution.Sandboxes;
+using Xunit;
+
+namespace Fnq.IntegrationTests.Sandboxes;
+
+public sealed class SandboxLimitTests(SandboxHost host) : IClassFixture<SandboxHost>
+{
+    [Fact]
+    public async Task Memory_above_the_limit_is_killed_and_counted()
+    {
+        var sandbox = await host.CreateAsync(memorySizeMb: 128);
+        await sandbox.StartScriptAsync("exec head -c 1000000000 /dev/zero | exec tail");
+        var exited = Assert.IsType<SandboxEvent.MainExited>(await sandbox.NextEventAsync());
+        Assert.True(exited.Status is -9 or 137, $"status {exited.Status}");
+        var usage = sandbox.ReadUsage();
+        Assert.True(usage.OutOfMemoryKills >= 1, $"{usage}");
+        Assert.InRange(usage.PeakMemoryBytes, 100 << 20, (128 + OciConfiguration.MemoryAllowanceMb) << 20);
+    }
+
+    [Fact]
+    public async Task Processes_above_the_limit_are_refused()
+    {
+        var sandbox = await host.CreateAsync();
+        var (_, output) = await sandbox.RunAsync("""
+            for i in $(seq 2000); do sleep 100 & done 2>/tmp/errors
+            grep -c -i 'retry\|Resource temporarily unavailable' /tmp/errors
+            ls /proc | grep -c -E '^[0-9]+$'
+            """);
+        var lines = output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.True(int.Parse(lines[^1]) <= 1_040, output);
+        await sandbox.KillProcessesAsync(CancellationToken.None);
+        Assert.Equal(0, (await sandbox.RunAsync("true")).Status);
+    }
+
+    [Fact]
+    public async Task A_frozen_sandbox_uses_no_processor_and_goes_on_when_thawed()
+    {
+        var sandbox = await host.CreateAsync();
+        await sandbox.StartScriptAsync("echo ready; while :; do :; done");
+        await sandbox.ReadUntilAsync("ready");
+        await SandboxSteps.EventuallyAsync(() => CpuTicks(sandbox) > 0, () => "processor time");
+        sandbox.Freeze();
+        var before = CpuTicks(sandbox);
+        await Task.Delay(200); // the observation itself: 20 ticks would pass if it still ran
+        Assert.Equal(before, CpuTicks(sandbox));
+        sandbox.Thaw();
+        await SandboxSteps.EventuallyAsync(() => CpuTicks(sandbox) > before, () => "processor time after the thaw");
+    }
+
+    [Fact]
+    public async Task The_share_of_the_memory_size_limits_the_processor()
+    {
+        var sandbox = await host.CreateAsync(memorySizeMb: 177);
+        sandbox.LimitCpu(initialising: false);
+        await sandbox.StartScriptAsync("echo ready; while :; do :; done");
+        await sandbox.ReadUntilAsync("ready");
+        var before = CpuTicks(sandbox);
+        await Task.Delay(1_000); // the observation: 10 % of one processor is 10 ticks
+        Assert.InRange(CpuTicks(sandbox) - before, 2, 25);
+    }
+
+    [Fact]
+    public async Task Killing_its_processes_keeps_tmp_and_lets_another_start()
+    {
+        var sandbox = await host.CreateAsync();
+        await sandbox.StartScriptAsync("echo kept >/tmp/file; (setsid sleep 1000 &); trap '' TERM; echo ready; while :; do :; done");
+        await sandbox.ReadUntilAsync("ready");
+        sandbox.Freeze();
+        await sandbox.KillProcessesAsync(CancellationToken.None);
+        var (status, output) = await sandbox.RunAsync("cat /tmp/file; cat /proc/[0-9]*/comm | grep -c sleep; true");
+        Assert.Equal((0, "kept\n0\n"), (status, output));
+    }
+
+    [Fact]
+    public async Task Terminating_asks_the_program()
+    {
+        var sandbox = await host.CreateAsync();
+        await sandbox.StartScriptAsync("trap 'exit 5' TERM; echo ready; while :; do :; done");
+        await sandbox.ReadUntilAsync("ready");
+        await sandbox.TerminateAsync(CancellationToken.None);
+        Assert.Equal(new SandboxEvent.MainExited(5), await sandbox.NextEventAsync());
+    }
+
+    /// <summary>Of everything in the sandbox, in hundredths of a second.</summary>
+    private static long CpuTicks(ISandbox sandbox) => HostView.Processes(sandbox.Id).Sum(HostView.CpuTicks);
+}

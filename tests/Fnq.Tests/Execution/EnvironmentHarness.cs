@@ -1,0 +1,145 @@
+using System.Diagnostics.Metrics;
+using System.Text;
+using Fnq.Contracts;
+using Fnq.Dispatch;
+using Fnq.Execution;
+using Fnq.Execution.Output;
+using Fnq.Execution.RuntimeApi;
+using Fnq.Execution.Runtimes;
+using Fnq.Execution.Sandboxes;
+using Fnq.Logs;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Fnq.Tests.Execution;
+
+/// <summary>A worker's execution part with a real server, pump and log store; only the sandbox is fake.</summary>
+internal sealed class EnvironmentHarness : IAsyncDisposable, ISandboxBackend, ICodeFolders, IRunJournal
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("fnq-test-").FullName;
+    private readonly RuntimeApiServer _server = new(NullLoggerFactory.Instance);
+    private readonly OutputPump _pump = new();
+    private readonly LogStore _logs;
+    private readonly MeterFactory _meters = new();
+    private readonly List<ExecutionEnvironment> _environments = [];
+
+    public EnvironmentHarness(TimeProvider? time = null)
+    {
+        _logs = new LogStore(_folder, TimeProvider.System, NullLogger<LogStore>.Instance);
+        var runtime = Path.Combine(_folder, "runtimes", "python3.13");
+        Directory.CreateDirectory(runtime);
+        File.WriteAllText(
+            Path.Combine(runtime, "manifest.json"),
+            """
+            {"name":"python3.13","runtimeVersion":"python:3.13.v1","arnHash":"abc","entrypointMode":"exec",
+             "entrypoint":["/var/runtime/bootstrap"],"environment":{"AWS_EXECUTION_ENV":"AWS_Lambda_python3.13"}}
+            """);
+        Services = new EnvironmentServices(
+            _server,
+            new RuntimeApiAcceptor(_server, RuntimeApiAcceptor.CreateTransports(NullLoggerFactory.Instance)),
+            _pump, _logs, this, new ExecutionMeters(_meters), new NodeId("worker-1"), time ?? TimeProvider.System,
+            NullLogger<ExecutionEnvironment>.Instance);
+        Factory = new EnvironmentFactory(this, new RuntimeCatalog(new RuntimeOptions { Folder = Path.Combine(_folder, "runtimes") }), this, Services);
+    }
+
+    public EnvironmentServices Services { get; }
+
+    public EnvironmentFactory Factory { get; }
+
+    public FakeSandbox Sandbox { get; } = new();
+
+    public List<InvocationRecord> Records { get; } = [];
+
+    public string Folder => _folder;
+
+    string ISandboxBackend.Name => "fake";
+
+    public static Deployment Deployment { get; } = new()
+    {
+        Id = new DeploymentId("d1"),
+        Function = new FunctionKey("123456789012", "us-east-1", "hello"),
+        Version = "$LATEST",
+        Runtime = "python3.13",
+        Handler = "lambda_function.lambda_handler",
+        Architecture = "x86_64",
+        MemorySizeMb = 128,
+        TimeoutSeconds = 3,
+        EphemeralStorageMb = 512,
+        Role = "arn:aws:iam::123456789012:role/r",
+        Environment = new Dictionary<string, string> { ["COLOUR"] = "blue" },
+        CodeDigest = "00",
+        LogGroup = "/aws/lambda/hello",
+        LogFormat = "Text",
+    };
+
+    public async Task<ExecutionEnvironment> StartAsync(Func<FakeSandbox, CancellationToken, Task> runtime, Deployment? deployment = null)
+    {
+        Sandbox.Runtime = runtime;
+        await _server.StartAsync(CancellationToken.None);
+        var environment = await Factory.StartAsync(deployment ?? Deployment, CancellationToken.None);
+        _environments.Add(environment);
+        return environment;
+    }
+
+    public static InvocationRequest Request(string payload = "{}", bool wantsLogTail = false) => new()
+    {
+        RequestId = Guid.NewGuid(),
+        RunId = RunId.New(TimeProvider.System),
+        Deployment = new DeploymentId("d1"),
+        InvokedFunctionArn = Deployment.Function.Arn,
+        Payload = Encoding.UTF8.GetBytes(payload),
+        TraceId = "Root=1-00000000-000000000000000000000000;Parent=0000000000000000;Sampled=0",
+        StartDeadline = TimeProvider.System.GetUtcNow().AddDays(1),
+        WantsLogTail = wantsLogTail,
+    };
+
+    public async Task<string> ReadLogAsync()
+    {
+        await _logs.FlushAsync(CancellationToken.None);
+        var folder = LogFolders.Of(_folder, "123456789012", "us-east-1", "hello");
+        return string.Concat(Directory.GetFiles(folder).Order().Select(File.ReadAllText));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var environment in _environments)
+        {
+            await environment.DisposeAsync();
+        }
+
+        await _server.DisposeAsync();
+        _pump.Dispose();
+        await _logs.DisposeAsync();
+        _meters.Dispose();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    Task<ISandbox> ISandboxBackend.CreateAsync(SandboxSpec spec, CancellationToken cancellationToken) => Task.FromResult<ISandbox>(Sandbox);
+
+    Task ISandboxBackend.SweepAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    ValueTask<CodeFolders> ICodeFolders.PrepareAsync(Deployment deployment, CancellationToken cancellationToken) => new(new CodeFolders(_folder, null));
+
+    ValueTask IRunJournal.AppendAsync(InvocationRecord record)
+    {
+        lock (Records)
+        {
+            Records.Add(record);
+        }
+
+        return ValueTask.CompletedTask;
+    }
+
+    private sealed class MeterFactory : IMeterFactory
+    {
+        private readonly List<Meter> _meters = [];
+
+        public Meter Create(MeterOptions options)
+        {
+            var meter = new Meter(options);
+            _meters.Add(meter);
+            return meter;
+        }
+
+        public void Dispose() => _meters.ForEach(meter => meter.Dispose());
+    }
+}
