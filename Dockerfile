@@ -28,11 +28,11 @@ RUN dotnet publish src/Fnq.Server --no-restore --configuration Release --output 
 RUN src/runtimes/build.sh init /publish
 
 FROM ${FNQ_BASE_IMAGE}
-# crun, runc: sandboxes.  e2fsprogs: a sandbox's /tmp.  iproute2: its network.  curl: health checks.
+# crun: sandboxes.  iproute2: their networks.  curl: health checks.
 # mmdebstrap, npm, skopeo, umoci: runtimes, which `fnq runtimes install` makes.
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-    ca-certificates crun curl debian-archive-keyring e2fsprogs iproute2 libssl3 mmdebstrap npm procps runc skopeo umoci \
+    ca-certificates crun curl debian-archive-keyring iproute2 libssl3 mmdebstrap npm procps skopeo umoci \
  && rm -rf /var/lib/apt/lists/*
 RUN groupadd --gid 10001 fnq && useradd --uid 10001 --gid fnq --no-create-home --home-dir /var/lib/fnq fnq \
  && install -d -o fnq -g fnq -m 0750 /var/lib/fnq

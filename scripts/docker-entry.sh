@@ -53,7 +53,7 @@ read_settings() { # the environment wins over the file
   done <"$settings/env"
 }
 
-# Each step is allowed by SYS_ADMIN or MKNOD and undone with the container.
+# Each step is allowed by SYS_ADMIN and undone with the container.
 prepare_worker() {
   local mountpoint number
   # Docker mounts the container's own cgroups read-only.
@@ -71,11 +71,6 @@ prepare_worker() {
   # A sandbox may mount its own /proc only where an unmasked, writable one can be seen; Docker masks parts of ours.
   mkdir -p -m 0700 /run/fnq-proc
   mountpoint -q /run/fnq-proc || mount -t proc -o nosuid,nodev,noexec proc /run/fnq-proc
-  # A container's /dev does not follow the host's.
-  [[ -e /dev/loop-control ]] || mknod /dev/loop-control c 10 237
-  for ((number = 0; number < 256; number++)); do
-    [[ -e /dev/loop$number ]] || mknod "/dev/loop$number" b 7 "$number"
-  done
 }
 
 case ${1:-} in

@@ -69,7 +69,7 @@ image_of() { case $1 in *:*) printf 'fnq-local/%s' "$1" ;; *) printf 'fnq-local/
 
 inputs_hash() { # of the recipe, the files it uploads and the SDK's version
   {
-    printf '%s\n' "$release" "$packages" "${hooks[@]}" "${settings[@]}" "$(debian_mirror)"
+    printf '%s\n' "$release" "$packages" "${hooks[@]//"$here"/}" "${settings[@]}" "$(debian_mirror)"
     case $1 in
       postgres) cat "$here/images-postgres.sh" ;;
       rabbitmq:*) cat "$here/images-rabbitmq.sh" ;;

@@ -129,9 +129,26 @@ only_workers_gain() { # in the resolved configuration nobody else adds capabilit
   [[ $(jq -r '[.services[].ports[]? | select(.host_ip != "127.0.0.1")] | length' "$work/config.json") == 0 ]]
 }
 
-sandboxes() { # sandboxes OCI_RUNTIME: the image's own files serve as a root file system
-  docker compose run --rm --no-deps -T -v "$here/sandbox.sh:/sandbox.sh:ro" worker with-sandboxes \
-    bash -c 'mkdir -p /var/task /mnt/rootfs && mount --bind / /mnt/rootfs && exec bash /sandbox.sh "$1" /mnt/rootfs' - "$1"
+sandboxes() { # sandboxes [compose options]: the image's own files serve as a root file system
+  # shellcheck disable=SC2016
+  docker compose "$@" run --rm --no-deps -T -v "$here/sandbox.sh:/sandbox.sh:ro" worker with-sandboxes \
+    bash -c 'mkdir -p /var/task /mnt/rootfs && mount --bind / /mnt/rootfs && exec bash /sandbox.sh crun /mnt/rootfs'
+}
+
+no_spare_capability() { # with any one of them taken away something of sandbox.sh fails
+  local capability spare=0
+  docker compose config --format json >"$work/config.json"
+  for capability in $(jq -r '.services.worker.cap_add[]' "$work/config.json"); do
+    jq -r --arg without "$capability" \
+      '"services:\n  worker:\n    cap_add: !override " + ([.services.worker.cap_add[] | select(. != $without)] | tojson)' \
+      "$work/config.json" >"$work/less.yml"
+    if sandboxes -f docker-compose.yml -f "$work/less.yml" >"$work/less.out" 2>&1; then
+      say "not needed: $capability"
+      spare=1
+    fi
+    say "without $capability: $(grep -m 1 -E '^no |not permitted|denied' "$work/less.out" || tail -n 1 "$work/less.out")"
+  done
+  return "$spare"
 }
 
 # --- quick start ---------------------------------------------------------------------------------------------
@@ -212,8 +229,8 @@ check "broker users see their own virtual host only" broker_users
 check "the database takes the generated password only" database_answers
 check "settings and data survive new containers" settings_stay
 check "api, triggers and scheduler run without privileges" unprivileged
-check "a worker makes sandboxes with crun" sandboxes crun
-check "a worker makes sandboxes with runc" sandboxes runc
+check "a worker makes sandboxes" sandboxes
+check "a worker has no capability to spare" no_spare_capability
 if [[ ${1:-} != infrastructure ]]; then
   check "docker compose up -d brings up two workers" all_up 2
   check "fnq env prints credentials and the published port" read_env

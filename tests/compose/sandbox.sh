@@ -1,11 +1,13 @@
 #!/bin/bash
 # Runs inside a worker container: can it make the sandboxes that architecture.md section 3 describes?
+# And what else a worker's capabilities are for: ending a sandbox's processes, removing its files, installing a runtime.
 # sandbox.sh OCI_RUNTIME ROOT_FILE_SYSTEM prints one "ok NAME" or "no NAME" a line; fails if any is "no".
 set -uo pipefail
 
 runtime=$1
 rootfs=$2
 work=$(mktemp -d /var/tmp/sandbox.XXXXXX)
+chmod 0711 "$work"
 id=probe-$$
 failed=0
 
@@ -20,18 +22,17 @@ check() { # check NAME COMMAND...
   fi
 }
 
-loop_tmp() { # a fresh ext4 image of the sandbox's own, as /tmp
-  truncate -s 16M "$work/tmp.img"
-  mkfs.ext4 -q -E root_owner=1001000:1001000 "$work/tmp.img"
-  mkdir -p "$work/tmp"
-  mount -o loop,nosuid,nodev "$work/tmp.img" "$work/tmp"
+network() { # a network namespace of the worker's own making, as in Fnq/Execution/Sandboxes/NetworkNamespace.cs
+  unshare --net sleep infinity &
+  net=$!
+  until [[ $(readlink "/proc/$net/ns/net") != "$(readlink /proc/self/ns/net)" ]]; do kill -0 "$net" || return 1; done
+  nsenter --net="/proc/$net/ns/net" ip link set lo up &&
+    nsenter --net="/proc/$net/ns/net" ip -o addr show lo | grep -q 127.0.0.1
 }
 
 bundle() { # bundle COMMAND, run by sh in the sandbox
   mkdir -p "$work/code"
   echo print > "$work/code/code.txt"
-  local tmp='{"destination":"/tmp","type":"tmpfs","source":"tmpfs","options":["nosuid","nodev","size=16m","mode=1777"]}'
-  if mountpoint -q "$work/tmp"; then tmp='{"destination":"/tmp","type":"bind","source":"'$work'/tmp","options":["rbind","rw","nosuid","nodev"]}'; fi
   cat >"$work/config.json" <<JSON
 {"ociVersion":"1.0.2","hostname":"sandbox","root":{"path":"$rootfs","readonly":true},
  "process":{"terminal":false,"user":{"uid":1000,"gid":1000},"cwd":"/","noNewPrivileges":true,
@@ -40,9 +41,10 @@ bundle() { # bundle COMMAND, run by sh in the sandbox
   "rlimits":[{"type":"RLIMIT_NOFILE","hard":1024,"soft":1024},{"type":"RLIMIT_CORE","hard":0,"soft":0}]},
  "mounts":[{"destination":"/proc","type":"proc","source":"proc"},
   {"destination":"/dev","type":"tmpfs","source":"tmpfs","options":["nosuid","mode=755","size=64k"]},
-  {"destination":"/var/task","type":"bind","source":"$work/code","options":["rbind","ro","nosuid","nodev"]},$tmp],
+  {"destination":"/var/task","type":"bind","source":"$work/code","options":["rbind","ro","nosuid","nodev"]},
+  {"destination":"/tmp","type":"tmpfs","source":"tmpfs","options":["nosuid","nodev","size=16m","mode=1777"]}],
  "linux":{"cgroupsPath":"/fnq-probe/$id",
-  "namespaces":[{"type":"pid"},{"type":"network"},{"type":"ipc"},{"type":"uts"},{"type":"mount"},{"type":"user"},{"type":"cgroup"}],
+  "namespaces":[{"type":"pid"},{"type":"network","path":"/proc/$net/ns/net"},{"type":"ipc"},{"type":"uts"},{"type":"mount"},{"type":"user"},{"type":"cgroup"}],
   "uidMappings":[{"containerID":0,"hostID":1000000,"size":65536}],"gidMappings":[{"containerID":0,"hostID":1000000,"size":65536}],
   "resources":{"memory":{"limit":67108864},"pids":{"limit":64},"cpu":{"quota":4000,"period":20000},"devices":[{"allow":false,"access":"rwm"}]},
   "seccomp":{"defaultAction":"SCMP_ACT_ALLOW","architectures":["SCMP_ARCH_X86_64"],"syscalls":[{"names":["ptrace"],"action":"SCMP_ACT_ERRNO"}]},
@@ -80,25 +82,28 @@ background() {
     "$runtime" --root "$work/state" start "$id" || { cat "$work/err"; return 1; }
 }
 
-listener_in_netns() { # the worker enters the sandbox's network namespace and opens its loopback
-  nsenter --net="/proc/$(cat "$work/pid")/ns/net" sh -c 'ip link set lo up && ip -o addr show lo | grep -q 127.0.0.1'
-}
-
 pause_resume() { "$runtime" --root "$work/state" pause "$id" && "$runtime" --root "$work/state" resume "$id"; }
 end() { "$runtime" --root "$work/state" delete --force "$id"; }
+signal() { kill -CONT "$(cat "$work/pid")"; } # a process of the sandbox's own user
+give_away() { # files of a sandbox's user: made, and removed again without asking that user
+  mkdir -p "$work/given/inner" && touch "$work/given/inner/file" &&
+    chown -R 1001000:1001000 "$work/given" && setpriv --reuid=1001000 --clear-groups chmod 0 "$work/given/inner" && rm -r "$work/given"
+}
 rslave_mount() { # code mounted into a prepared slot from outside
   mkdir -p "$work/slot" && mount --bind "$work/slot" "$work/slot" && mount --make-shared "$work/slot" && umount "$work/slot"
 }
 
-check loop-mount loop_tmp
+network || { echo 'no network-namespace: not permitted'; exit 1; }
 check sandbox inside
 check memory-limit memory_is_limited
 check create background
 check limits limits
-check enter-netns listener_in_netns
 check freeze pause_resume
+check signal signal
 check delete end
 check slot-mount rslave_mount
-mountpoint -q "$work/tmp" && umount "$work/tmp"
+check files-of-others give_away
+check chroot chroot "$rootfs" true
+kill "$net"
 rm -rf "$work"
 exit "$failed"
