@@ -36,7 +36,7 @@ choose_servers() {
 
 # Writes the resolved settings of this start; they are what `env` and the other verbs read.
 keep_environment() { # port
-  local amqp=${FNQ_AMQP_URL:-} platform=${FNQ_PLATFORM_AMQP_URL:-} postgres=${FNQ_POSTGRES_URL:-} account region
+  local amqp=${FNQ_AMQP_URL:-} platform=${FNQ_PLATFORM_AMQP_URL:-} postgres=${FNQ_POSTGRES_URL:-} account region runtimes
   if [[ $BROKER == private ]]; then
     amqp=$(amqp_url)
     platform=$(platform_amqp_url)
@@ -48,13 +48,15 @@ keep_environment() { # port
   account=${account:-123456789012}
   region=${FNQ_REGION:-$(kept_value "$SERVER_ENV_FILE" FNQ_REGION)}
   region=${region:-us-east-1}
+  runtimes=${FNQ_RUNTIMES:-$(kept_value "$SERVER_ENV_FILE" FNQ_RUNTIMES)}
+  runtimes=${runtimes:-$FNQ_DATA/runtimes}
   keep_credentials
   (
     umask 077
     {
       printf 'FNQ_PORT=%s\nFNQ_AMQP_URL=%s\nFNQ_PLATFORM_AMQP_URL=%s\nFNQ_POSTGRES_URL=%s\n' "$1" "$amqp" "$platform" "$postgres"
       cat "$CREDENTIALS_FILE"
-      printf 'FNQ_ACCOUNT_ID=%s\nFNQ_REGION=%s\n' "$account" "$region"
+      printf 'FNQ_ACCOUNT_ID=%s\nFNQ_REGION=%s\nFNQ_RUNTIMES=%s\n' "$account" "$region" "$(realpath -m -- "$runtimes")"
     } >"$SERVER_ENV_FILE.new"
   )
   mv "$SERVER_ENV_FILE.new" "$SERVER_ENV_FILE"
@@ -88,7 +90,7 @@ export_instance() {
   if [[ -r $SERVER_ENV_FILE ]]; then
     while IFS= read -r line; do
       name=${line%%=*}
-      if [[ -z ${!name:-} ]]; then export "${line?}"; fi
+      if [[ -z ${!name:-} ]]; then export "${line?}"; else export "${name?}"; fi
     done <"$SERVER_ENV_FILE"
     export_aws
   fi

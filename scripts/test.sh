@@ -82,6 +82,7 @@ dotnet_suite() { # project
   "$(dotnet_command)" "$dll" "${options[@]}" </dev/null 2>&1 | tee "$output" || status=${PIPESTATUS[0]}
   total=$(summary_count "$output" total)
   failed=$(summary_count "$output" failed)
+  if [[ $total == 0 ]]; then failed=0; fi
   skipped=$(summary_count "$output" skipped)
   if [[ -z $total || -z $failed ]]; then
     crashed "$1" "$status"
@@ -105,7 +106,7 @@ is_testing_platform() { "$(dotnet_command)" "$1" --help 2>/dev/null </dev/null |
 summary_count() { # output word default
   local count
   count=$(grep -iE "^[[:space:]]*(.*[[:space:]])?$2:[[:space:]]*[0-9]+(,.*|[[:space:]]*)\$" "$1" |
-    grep -E '^[[:space:]]*[a-z]+:[[:space:]]*[0-9]+[[:space:]]*$|Total: *[0-9]+, *Errors: ' | tail -n 1 |
+    grep -E '^[[:space:]]*[a-z]+:[[:space:]]*[0-9]+[[:space:]]*$|Total: *[0-9]+(, *Errors: .*)?$' | tail -n 1 |
     sed -nE "s/.*$2:[[:space:]]*([0-9]+).*/\\1/Ip") || true
   printf '%s' "${count:-${3:-}}"
 }

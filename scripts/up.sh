@@ -27,6 +27,7 @@ up() {
   if everything_runs; then
     say "Already running."
     print_next_steps
+    unlock_instance
     return 0
   fi
   STARTING=()

@@ -21,6 +21,8 @@ finish() {
   rm -rf -- "$WORK"
 }
 trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
 check() { # sentence command...
   local sentence=$1

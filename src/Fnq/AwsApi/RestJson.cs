@@ -35,12 +35,12 @@ internal static class RestJson
     /// <exception cref="AwsException">Not JSON, duplicate keys, too deep, invalid UTF-8, or a member of the wrong type.</exception>
     public static T Read<T>(AwsRequest request, JsonTypeInfo<T> shape)
     {
-        if (shape.Options.AllowDuplicateProperties)
+        // The serializer sees duplicates of the members it knows only; the document sees all.
+        return Guarded(request.Body, body =>
         {
-            throw new InvalidOperationException("Use RestJson.Options(): duplicate keys must be refused");
-        }
-
-        return Guarded(request.Body, body => JsonSerializer.Deserialize(body.Span, shape)) ?? throw BadContent("The body must be an object.");
+            using var document = JsonDocument.Parse(body, StrictDocument);
+            return document.Deserialize(shape);
+        }) ?? throw BadContent("The body must be an object.");
     }
 
     /// <summary>Reads the body as a document; the caller disposes it.</summary>

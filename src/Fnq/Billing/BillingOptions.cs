@@ -42,4 +42,7 @@ internal static class BillingLimits
 
     /// <summary>One transaction writes no more than this, so that it stays far inside the statement timeout.</summary>
     public const int TransactionRecords = 20_000;
+
+    /// <summary>What a database too slow for more is offered at last.</summary>
+    public const int SmallestTransactionRecords = 250;
 }

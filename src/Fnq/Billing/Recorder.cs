@@ -83,24 +83,34 @@ internal sealed partial class Recorder(
         }
     }
 
-    /// <summary>Holds the messages and tries again while the database is away; gives up only with the channel they came by.</summary>
+    /// <summary>
+    /// Holds the messages and tries again while the database is away; gives up only with the channel they came by. A
+    /// database too slow for the whole inside the statement timeout gets ever smaller parts, each its own transaction.
+    /// </summary>
     private async Task WriteUntilDoneAsync(RecordBatch batch, Deliveries deliveries, CancellationToken cancellationToken)
     {
-        for (var failures = 1; ; failures++)
+        var part = batch.Rows.Count;
+        var failures = 0;
+        for (var done = 0; done < batch.Rows.Count;)
         {
+            var rows = batch.Rows.GetRange(done, Math.Min(part, batch.Rows.Count - done));
             try
             {
-                var written = await store.WriteAsync(batch.Rows, cancellationToken);
+                var written = await store.WriteAsync(rows, cancellationToken);
                 meters.Recorded.Add(written);
-                meters.Duplicates.Add(batch.Rows.Count - written);
-                meters.Lag.Record((time.GetUtcNow() - batch.Rows.Min(row => row.Record.StartedAt)).TotalSeconds);
-                return;
+                meters.Duplicates.Add(rows.Count - written);
+                meters.Lag.Record((time.GetUtcNow() - rows.Min(row => row.Record.StartedAt)).TotalSeconds);
+                done += rows.Count;
+                failures = 0;
+                continue;
             }
             catch (Exception failure) when (failure is NpgsqlException or TimeoutException or IOException)
             {
-                LogDatabase(logger, failure, failures, batch.Rows.Count);
+                failures++;
+                LogDatabase(logger, failure, failures, rows.Count);
             }
 
+            part = Math.Max(part / 2, BillingLimits.SmallestTransactionRecords);
             deliveries.ThrowIfClosed();
             await WaitAsync(failures, cancellationToken);
         }

@@ -2,6 +2,7 @@ using Fnq.AwsApi;
 using Fnq.Dispatch;
 using Fnq.Telemetry;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
@@ -25,7 +26,7 @@ internal static partial class FnqServer
         builder.Services.AddRouting();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(30));
 
-        var node = settings.NewNode(TimeProvider.System);
+        var node = FnqSettings.NewNode(TimeProvider.System);
         var modules = new List<IModule>(Modules.For(settings, node)) { new TelemetryModule() };
         modules.ForEach(module => module.Register(builder.Services));
 

@@ -47,7 +47,7 @@ internal sealed record FnqSettings
 
     public bool Has(string role) => Roles.Contains(role);
 
-    public NodeId NewNode(TimeProvider time) => new($"{Environment.MachineName}-{Guid.CreateVersion7(time.GetUtcNow()):N}"[..^12]);
+    public static NodeId NewNode(TimeProvider time) => new($"{Environment.MachineName}-{Guid.CreateVersion7(time.GetUtcNow()):N}"[..^12]);
 
     public static FnqSettings Read(IReadOnlyDictionary<string, string?> environment, string? roles = null)
     {
@@ -62,7 +62,7 @@ internal sealed record FnqSettings
             Host = read.Text("FNQ_HOST", "127.0.0.1"),
             Port = read.Number("FNQ_PORT", 9000, 0, 65_535),
             AmqpUrl = amqp,
-            PlatformAmqpUrl = read.Url("FNQ_PLATFORM_AMQP_URL", WithVirtualHost(amqp, "fnq"), "amqp", "amqps"),
+            PlatformAmqpUrl = read.UrlOr(WithVirtualHost(amqp, "fnq"), "FNQ_PLATFORM_AMQP_URL", "amqp", "amqps"),
             PostgresUrl = read.Url("FNQ_POSTGRES_URL", "postgres", "postgresql"),
             AccountId = read.Matching("FNQ_ACCOUNT_ID", "123456789012", @"^\d{12}$", "twelve digits"),
             Region = read.Matching("FNQ_REGION", "us-east-1", "^[a-z]{2}(-[a-z]+)+-[0-9]$", "a region such as us-east-1"),

@@ -32,7 +32,7 @@ internal static class Modules
             modules.Add(new JournalModule(billing));
         }
 
-        modules.Add(new FunctionsModule());
+        modules.Add(new FunctionsModule(new FunctionsOptions()));
         if (worker)
         {
             modules.Add(new ExecutionModule(new ExecutionOptions

@@ -14,7 +14,7 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string?> enviro
 
     public string Url(string name, params string[] schemes) => Checked(name, Optional(name), schemes);
 
-    public string Url(string name, string otherwise, params string[] schemes) => Checked(name, Text(name, otherwise), schemes);
+    public string UrlOr(string otherwise, string name, params string[] schemes) => Checked(name, Text(name, otherwise), schemes);
 
     public int Number(string name, int otherwise, int least, int most)
     {

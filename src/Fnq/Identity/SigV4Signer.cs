@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
@@ -10,7 +11,9 @@ namespace Fnq.Identity;
 /// </summary>
 internal sealed class SigV4Signer(string accessKeyId, string secretAccessKey, string region, string service, TimeProvider time)
 {
-    private const string Unreserved = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~";
+    private static readonly SearchValues<char> Unreserved =
+        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~");
+
     private (string Date, byte[] Key) _derived = ("", []);
 
     /// <summary>Adds X-Amz-Date and Authorization. The URI must be absolute; Host is its authority unless set.</summary>
@@ -121,6 +124,6 @@ internal sealed class SigV4Signer(string accessKeyId, string secretAccessKey, st
 
     private static string Recode(string part) => Encode(Uri.UnescapeDataString(part.Replace('+', ' ')));
 
-    private static string Encode(string text) => string.Concat(
+    private static string Encode(string text) => !text.AsSpan().ContainsAnyExcept(Unreserved) ? text : string.Concat(
         Encoding.UTF8.GetBytes(text).Select(value => Unreserved.Contains((char)value) ? $"{(char)value}" : $"%{value:X2}"));
 }

@@ -23,7 +23,8 @@ internal sealed record SignatureRefusal(SignatureFault Fault, string Message)
     public static readonly SignatureRefusal UnknownKey = new(SignatureFault.UnknownKey, "The security token included in the request is invalid.");
 
     public static readonly SignatureRefusal Mismatch = Invalid(
-        "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.");
+        "The request signature we calculated does not match the signature you provided. "
+        + "Check your AWS Secret Access Key and signing method. Consult the service documentation for details.");
 
     public static SignatureRefusal Incomplete(string message) => new(SignatureFault.Incomplete, message);
 

@@ -106,22 +106,17 @@ internal sealed class Lane
         return Task.CompletedTask;
     }
 
-    private async Task<T> ExclusiveAsync<T>(Func<Task<T>> action)
+    /// <summary>Joining, leaving and closing take turns: the prefetch that is set is the one of the next consumer.</summary>
+    private async Task ExclusiveAsync(Func<Task> action)
     {
         await _gate.WaitAsync();
         try
         {
-            return await action();
+            await action();
         }
         finally
         {
             _gate.Release();
         }
     }
-
-    private Task ExclusiveAsync(Func<Task> action) => ExclusiveAsync(async () =>
-    {
-        await action();
-        return true;
-    });
 }

@@ -178,6 +178,34 @@ public sealed class RecordPathTests
     }
 
     [Fact]
+    public async Task A_database_too_slow_for_a_whole_batch_gets_it_in_parts()
+    {
+        await using var servers = await BillingServers.StartAsync();
+        var hasty = servers.Options with { StatementTimeout = TimeSpan.FromSeconds(1) };
+        await using (var command = servers.Source.CreateCommand(
+            "create function slow() returns trigger language plpgsql as $$ begin perform pg_sleep(0.001); return new; end $$; "
+            + "create trigger slow before insert on invocation_records for each row execute function slow()"))
+        {
+            await command.ExecuteNonQueryAsync();
+        }
+
+        // All of it is in the queue before the recorder looks: one batch of over two seconds.
+        await using (var worker = await servers.StartNodeAsync(journal: true, recorder: false, hasty))
+        {
+            for (var index = 0; index < 2_000; index++)
+            {
+                await worker.Journal.AppendAsync(BillingServers.Record());
+            }
+
+            await BillingServers.UntilAsync(() => Task.FromResult(worker.Journal.BacklogBytes == 0), () => Task.FromResult("not published"));
+        }
+
+        await using var recorder = await servers.StartNodeAsync(journal: false, recorder: true, hasty);
+        await servers.WaitForRowsAsync(2_000);
+        Assert.True(await servers.ScalarAsync("select count(distinct recorded_at) from invocation_records") > 1);
+    }
+
+    [Fact]
     public async Task Killed_database_sessions_cost_no_row_and_make_none_double()
     {
         await using var servers = await BillingServers.StartAsync();
