@@ -29,11 +29,11 @@ RUN src/runtimes/build.sh init /publish
 
 FROM ${FNQ_BASE_IMAGE}
 # crun: sandboxes.  iproute2: their networks.  curl: health checks.
-# mmdebstrap, npm, skopeo, umoci: runtimes, which `fnq runtimes install` makes.
+# mmdebstrap, npm, skopeo, umoci: runtimes, which `fnq runtimes install` makes; it asks apt for the mirror, and apt
+# names only those whose lists it has, so they stay.
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-    ca-certificates crun curl debian-archive-keyring iproute2 libssl3 mmdebstrap npm procps skopeo umoci \
- && rm -rf /var/lib/apt/lists/*
+    ca-certificates crun curl debian-archive-keyring iproute2 libssl3 mmdebstrap npm procps skopeo umoci
 RUN groupadd --gid 10001 fnq && useradd --uid 10001 --gid fnq --no-create-home --home-dir /var/lib/fnq fnq \
  && install -d -o fnq -g fnq -m 0750 /var/lib/fnq
 COPY --from=build /dotnet /usr/share/dotnet

@@ -41,6 +41,7 @@ finish() {
   if [[ -n ${COMPOSE_PROJECT_NAME:-} ]]; then
     if ((failed > 0 || rc > 0)); then docker compose logs --no-color --no-log-prefix --tail 30 api triggers scheduler worker runtimes setup 2>&1 | sed 's/^/      /' || true; fi
     docker compose --profile '*' down --volumes --remove-orphans --timeout 20 >/dev/null 2>&1 || true
+    docker image rm "$FNQ_IMAGE" >/dev/null 2>&1 || true
   fi
   if ((engine_was_there == 0)); then scripts/dockerd.sh stop || true; fi
   rm -rf "$work"
@@ -242,6 +243,5 @@ if [[ ${1:-} != infrastructure ]]; then
   check "invoke with three workers" invoke
   check "down and up keeps the function" restart_keeps
 fi
-docker image rm "$FNQ_IMAGE" >/dev/null 2>&1 || true
 say "$passed passed, $failed failed"
 ((failed == 0))
