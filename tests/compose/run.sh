@@ -154,7 +154,20 @@ no_spare_capability() { # with any one of them taken away something of sandbox.s
 
 # --- quick start ---------------------------------------------------------------------------------------------
 
-call() { aws --endpoint-url "http://127.0.0.1:$FNQ_PORT" --region us-east-1 --output json --cli-read-timeout 120 "$@"; }
+# The first AWS CLI of version 2: an older one in front of it on the PATH does not know its options.
+aws_cli() {
+  local candidate
+  for candidate in aws /usr/local/bin/aws /usr/bin/aws; do
+    if [[ $("$candidate" --version 2>&1) == aws-cli/2* ]]; then
+      printf '%s' "$candidate"
+      return
+    fi
+  done
+  say "no AWS CLI of version 2 is installed" >&2
+  return 1
+}
+
+call() { "$(aws_cli)" --endpoint-url "http://127.0.0.1:$FNQ_PORT" --region us-east-1 --output json --cli-read-timeout 120 "$@"; }
 
 all_up() {
   docker compose up -d
