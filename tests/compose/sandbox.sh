@@ -84,7 +84,7 @@ background() {
 
 pause_resume() { "$runtime" --root "$work/state" pause "$id" && "$runtime" --root "$work/state" resume "$id"; }
 end() { "$runtime" --root "$work/state" delete --force "$id"; }
-signal() { kill -CONT "$(cat "$work/pid")"; } # a process of the sandbox's own user
+signal() { kill -CONT "$(cat "$work/pid")"; } # allowed to the owner of a user namespace
 give_away() { # files of a sandbox's user: made, and removed again without asking that user
   mkdir -p "$work/given/inner" && touch "$work/given/inner/file" &&
     chown -R 1001000:1001000 "$work/given" && setpriv --reuid=1001000 --clear-groups chmod 0 "$work/given/inner" && rm -r "$work/given"
