@@ -13,6 +13,26 @@ readonly common_packages=ca-certificates,tzdata
 say() { printf 'runtimes: %s\n' "$*"; }
 die() { printf 'runtimes: %s\n' "$*" >&2; exit 1; }
 
+# A step that may take long, in a process group of its own, so that a signal to us ends all of it at once.
+child=
+run() {
+  local status=0
+  setsid "$@" &
+  child=$!
+  wait "$child" || status=$?
+  child=
+  return "$status"
+}
+
+clean_up() {
+  if [[ -n $child ]]; then
+    kill -TERM -- "-$child" 2>/dev/null || true
+    wait "$child" || true
+  fi
+  umount --quiet --recursive --lazy "$1"/rootfs/{dev,proc,sys} 2>/dev/null || true
+  rm -rf --one-file-system "$1"
+}
+
 # Sets what is particular to one runtime. Sources are the files that end up in it.
 describe() {
   environment=() entrypoint_mode=exec
@@ -65,16 +85,17 @@ mirror_lines() {
 
 build_rootfs() {
   local name=$1 rootfs=$2 mirrors
-  mirrors=$(mirror_lines)
-  [[ -n $mirrors ]] || die "no Debian mirror in this machine's apt sources; name one: FNQ_DEBIAN_MIRROR=http://MIRROR/debian"
+  mapfile -t mirrors < <(mirror_lines)
+  [[ ${#mirrors[@]} -gt 0 ]] || die "no Debian mirror in this machine's apt sources; name one: FNQ_DEBIAN_MIRROR=http://MIRROR/debian"
   say "$name: installing Debian $suite packages"
-  # --skip=check/empty is not used: the folder is ours and new.
-  mmdebstrap --mode=root --variant=minbase --quiet --include="$common_packages,$packages" \
-    --dpkgopt=force-unsafe-io \
+  local proxies=() line
+  while read -r line; do proxies+=("--aptopt=$line"); done < <(apt-config dump 2>/dev/null | grep -iE '^Acquire::https?::Proxy ' || true)
+  run mmdebstrap --mode=root --variant=minbase --quiet --include="$common_packages,$packages" \
+    --dpkgopt=force-unsafe-io "${proxies[@]}" \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/info/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
     --dpkgopt='path-include=/usr/share/doc/*/copyright' \
-    "$suite" "$rootfs" - <<<"$mirrors" ||
+    "$suite" "$rootfs" "${mirrors[@]}" ||
     die "$name: mmdebstrap failed (see above); is the mirror reachable and does it carry $suite? Another one: FNQ_DEBIAN_MIRROR=http://MIRROR/debian"
 }
 
@@ -94,7 +115,7 @@ add_nodejs() {
 }
 
 npm_ci() {
-  npm ci --prefix "$1" --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error ||
+  run npm ci --prefix "$1" --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error ||
     die "npm could not fetch the pinned packages; is its registry reachable (npm config get registry)?"
 }
 
@@ -129,23 +150,26 @@ check_tools() {
   [[ $1 != nodejs* ]] || command -v npm >/dev/null || die "npm is missing: apt-get install npm"
 }
 
+is_built() { grep -qs "\"digest\": \"$2\"" "$1/manifest.json"; }
+
 # Everything is built beside DEST and renamed at the end, under a lock: DEST is whole or absent.
 build_runtime() {
   local name=$1 dest=$2 digest tmp
   describe "$name"
   digest=$(sources_digest "$name")
+  if is_built "$dest" "$digest"; then say "$name: already built"; return; fi
+  check_tools "$name"
   mkdir -p "$(dirname "$dest")"
   dest=$(cd "$(dirname "$dest")" && pwd)/$(basename "$dest")
   exec 9>"$dest.lock"
   flock 9
-  if grep -qs "\"digest\": \"$digest\"" "$dest/manifest.json"; then
-    say "$name: already built"
-    return
-  fi
-  check_tools "$name"
+  if is_built "$dest" "$digest"; then say "$name: already built"; return; fi
   rm -rf --one-file-system "$dest".tmp.* "$dest".old.*
   tmp=$dest.tmp.$$
-  trap 'rm -rf --one-file-system "'"$tmp"'"' EXIT
+  # shellcheck disable=SC2064
+  trap "clean_up '$tmp'" EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM HUP
   mkdir -m 0755 "$tmp"
   build_rootfs "$name" "$tmp/rootfs"
   [[ $name != nodejs* ]] || add_nodejs "$tmp/rootfs" "$tmp/npm"

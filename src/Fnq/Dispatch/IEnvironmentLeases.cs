@@ -10,6 +10,7 @@ public interface IEnvironmentLeases
     /// Null when this node has neither an environment of the deployment nor room for one.
     /// </summary>
     /// <exception cref="OperationCanceledException">Nothing came free before the deadline.</exception>
+    /// <exception cref="EnvironmentStartException">The platform could not start one; nothing has run.</exception>
     ValueTask<IEnvironmentLease?> LeaseAsync(Deployment deployment, DateTimeOffset startDeadline);
 
     /// <summary>Whether an environment could be started here now; asked before cold messages are taken.</summary>
@@ -60,3 +61,6 @@ public interface ILaneMembers
 
 /// <summary>The environment was gone before the run began.</summary>
 public sealed class EnvironmentGoneException(string id) : Exception($"environment {id} is gone");
+
+/// <summary>The platform failed to start an environment: no fault of the function's, and nothing has run.</summary>
+public sealed class EnvironmentStartException(Exception cause) : Exception("No environment could be started", cause);

@@ -331,7 +331,7 @@ internal sealed partial class DeploymentPool(Deployment deployment, WarmPool nod
         node.Capacity.Release(reservedMb);
         if (nobodyElse)
         {
-            RefuseAll(error);
+            RefuseAll(new EnvironmentStartException(error));
         }
     }
 

@@ -20,7 +20,9 @@ internal sealed record ExecutionOptions
     public required string Sandbox { get; init; }
     public required bool Production { get; init; }
     public string? OciRuntime { get; init; }
-    public string? SandboxStateFolder { get; init; }
+    
+    /// <summary>Shared by all workers of the host.</summary>
+    public string SandboxStateFolder { get; init; } = "/run/fnq";
     public required WorkerOptions Worker { get; init; }
 }
 
@@ -31,10 +33,20 @@ internal sealed class ExecutionModule(ExecutionOptions options) : IModule
     {
         services.AddSingleton(options);
         services.AddSingleton(options.Worker);
+        services.AddSingleton(new SandboxOptions
+        {
+            StateFolder = options.SandboxStateFolder,
+            OciRuntime = options.OciRuntime,
+            InitPath = Path.Combine(options.RuntimesFolder, RuntimeCatalog.Init),
+        });
+        services.AddSingleton(new ProcessSandboxOptions
+        {
+            Folder = Path.Combine(options.DataFolder, "process-sandboxes"),
+            IsProduction = options.Production,
+        });
         services.AddSingleton(new RuntimeOptions { Folder = options.RuntimesFolder });
         services.AddSingleton<RuntimeCatalog>();
-        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<CodeCache>(
-            provider, Path.Combine(options.DataFolder, "code")));
+        services.AddSingleton(new CodeCache(Path.Combine(options.DataFolder, "code")));
         services.AddSingleton<ICodeFolders, PackageFolders>();
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<LogStore>(provider, options.DataFolder));
         services.AddSingleton<RuntimeApiServer>();
@@ -56,10 +68,12 @@ internal sealed class ExecutionModule(ExecutionOptions options) : IModule
         : ActivatorUtilities.CreateInstance<OciSandboxBackend>(provider);
 
     /// <summary>Sweeps what dead workers of this host left, then serves the Runtime API; ends every environment at the stop.</summary>
-    private sealed class WorkerHost(ISandboxBackend backend, RuntimeApiServer runtimeApi, WarmPool pool, LogStore logs) : IHostedService
+    private sealed class WorkerHost(
+        ISandboxBackend backend, CodeCache code, RuntimeApiServer runtimeApi, WarmPool pool, LogStore logs) : IHostedService
     {
         public async Task StartAsync(CancellationToken cancellationToken)
         {
+            code.RemoveDeadDrafts();
             await backend.SweepAsync(cancellationToken);
             await runtimeApi.StartAsync(cancellationToken);
         }

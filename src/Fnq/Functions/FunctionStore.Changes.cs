@@ -103,6 +103,7 @@ internal sealed partial class FunctionStore
         await context.Set<FunctionVersionRow>()
             .Where(row => row.FunctionId == function.Id && row.Number == number)
             .ExecuteDeleteAsync(cancellationToken);
+        await RetireDeploymentsAsync(context, key, cancellationToken);
     }
 
     private async Task<CommittedChange> InsertAsync(
@@ -113,16 +114,19 @@ internal sealed partial class FunctionStore
         {
             Id = id, AccountId = wanted.Key.AccountId, Region = wanted.Key.Region, Name = wanted.Key.Name, Tags = wanted.Tags, CreatedAt = now,
         };
-        context.Add(function);
-        try
-        {
-            await context.SaveChangesAsync(cancellationToken);
-        }
-        catch (DbUpdateException refused) when (refused.InnerException is PostgresException { SqlState: PostgresErrorCodes.UniqueViolation })
+        var tags = FunctionsJson.Write(wanted.Tags, FunctionsJson.Api.DictionaryStringString);
+        var inserted = await context.Database.ExecuteSqlAsync(
+            $"""
+            insert into functions (id, account_id, region, name, next_version, tags, created_at)
+            values ({id}, {function.AccountId}, {function.Region}, {function.Name}, {function.NextVersion}, {tags}::json, {now})
+            on conflict do nothing
+            """, cancellationToken);
+        if (inserted == 0)
         {
             throw FunctionErrors.AlreadyExists(wanted.Key);
         }
 
+        context.Attach(function);
         await InsertPackageAsync(context, wanted.Code, cancellationToken);
         var latest = new FunctionVersionRow
         {
@@ -172,23 +176,22 @@ internal sealed partial class FunctionStore
     private async Task<CommittedChange> SaveAsync(
         FnqDbContext context, FunctionRow function, FunctionVersionRow latest, bool publish, CancellationToken cancellationToken)
     {
-        var deployment = await InsertDeploymentAsync(context, function.Key, latest, cancellationToken);
-        var shown = latest;
-        if (publish)
-        {
-            shown = await PublishAsync(context, function, latest, cancellationToken);
-        }
-
         try
         {
+            var deployment = await InsertDeploymentAsync(context, function.Key, latest, cancellationToken);
+            var shown = publish ? await PublishAsync(context, function, latest, cancellationToken) : latest;
             await context.SaveChangesAsync(cancellationToken);
+            return new(new(function, shown), latest.RevisionId.ToString(), deployment);
         }
         catch (DbUpdateConcurrencyException)
         {
             throw FunctionErrors.UpdateInProgress(function.Key.Arn);
         }
-
-        return new(new(function, shown), latest.RevisionId.ToString(), deployment);
+        catch (Exception gone) when (gone.GetBaseException() is PostgresException { SqlState: PostgresErrorCodes.ForeignKeyViolation })
+        {
+            // Deleted with its code between our first read and here.
+            throw FunctionErrors.FunctionNotFound(function.Key.Arn);
+        }
     }
 
     /// <summary>The transaction's connection is the context's; what an earlier try has tracked is forgotten.</summary>

@@ -15,7 +15,7 @@ internal sealed partial class FunctionStore
             {
                 var function = await context.Set<FunctionRow>()
                     .FromSql($"select * from functions where account_id = {key.AccountId} and region = {key.Region} and name = {key.Name} for update")
-                    .FirstOrDefaultAsync(token) ?? throw FunctionErrors.FunctionNotFound(key.Arn);
+                    .SingleOrDefaultAsync(token) ?? throw FunctionErrors.FunctionNotFound(key.Arn);
                 var tags = new Dictionary<string, string>(function.Tags);
                 change(tags);
                 function.Tags = tags;

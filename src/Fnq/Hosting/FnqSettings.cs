@@ -37,8 +37,8 @@ internal sealed record FnqSettings
     /// <summary>Path or name of the OCI runtime; null tries crun, then runc.</summary>
     public required string? OciRuntime { get; init; }
 
-    /// <summary>Null: /run/fnq where it can be written.</summary>
-    public required string? SandboxStateFolder { get; init; }
+    /// <summary>Host-wide, shared by all workers of the host.</summary>
+    public required string SandboxStateFolder { get; init; }
     public required bool LocalHandoff { get; init; }
 
     /// <summary>The reply waits for the broker's confirm of its billing record.</summary>
@@ -71,7 +71,7 @@ internal sealed record FnqSettings
             Sandbox = read.OneOf("FNQ_SANDBOX", "oci", "process"),
             Production = read.Switch("FNQ_PRODUCTION", false),
             OciRuntime = read.Optional("FNQ_OCI_RUNTIME"),
-            SandboxStateFolder = read.Optional("FNQ_SANDBOX_STATE"),
+            SandboxStateFolder = read.Text("FNQ_SANDBOX_STATE", "/run/fnq"),
             LocalHandoff = read.Switch("FNQ_LOCAL_HANDOFF", true),
             StrictBilling = read.Switch("FNQ_BILLING_STRICT", false),
             Worker = new WorkerOptions

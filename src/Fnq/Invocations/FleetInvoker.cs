@@ -47,6 +47,10 @@ internal sealed class LocalHandoff(LaneCaller caller, IEnvironmentLeases? leases
             {
                 return InvocationResult.Of(DispatchStatus.Expired);
             }
+            catch (EnvironmentStartException)
+            {
+                return InvocationResult.Of(DispatchStatus.Unavailable);
+            }
 
             if (lease is null)
             {

@@ -260,9 +260,8 @@ internal sealed partial class LaneWorker : ILaneMembers, IAsyncDisposable
             await _replies.AnswerAsync(delivery, InvocationResult.Of(DispatchStatus.Expired));
             return null;
         }
-        catch (Exception error)
+        catch (EnvironmentStartException)
         {
-            LogRunFailed(error, delivery.Request.RequestId);
             await _replies.AnswerAsync(delivery, InvocationResult.Of(DispatchStatus.Unavailable));
             return null;
         }

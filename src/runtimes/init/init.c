@@ -164,6 +164,8 @@ static void reap(void)
             if (!killing)
                 answer('X', 1, WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status));
         }
+    if (killing && pid == 0)
+        kill(-1, SIGKILL);
     if (killing && pid < 0 && errno == ECHILD) {
         killing = 0;
         answer('K', 0, 0);

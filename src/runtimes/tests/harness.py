@@ -25,10 +25,18 @@ class RuntimeApiServer:
         self.invocations, self.posts = queue.SimpleQueue(), queue.SimpleQueue()
         self.connections = 0
         self.first_next = threading.Event()
-        self.close_after_next = False
         threading.Thread(target=self._accept, daemon=True).start()
 
+    def hang_up(self):
+        """Closes the connection on which `next` waits."""
+        self.first_next.wait(WAIT_SECONDS)
+        self.invocations.put(None)
+
     def close(self):
+        try:
+            self.listener.shutdown(socket.SHUT_RDWR)  # a close alone does not end the accept under way
+        except OSError:
+            pass
         self.listener.close()
         self.invocations.put(None)
 

@@ -37,6 +37,20 @@ class NodeContract:
             for size in (0, 1, 999, 5000, 300_000):
                 self.assertEqual({"a": "y" * size}, f.invoke({"a": "y" * size}))
 
+    def test_connects_again_after_a_hang_up(self):
+        with self.esm(ECHO) as f:
+            f.invoke(1)
+            for n in (2, 3):
+                f.server.hang_up()
+                self.assertEqual(n, f.invoke(n))
+                self.assertEqual(n, f.server.connections)
+
+    def test_ends_when_the_platform_is_gone(self):
+        with self.esm(ECHO) as f:
+            f.invoke(1)
+            f.server.close()
+            self.assertEqual(1, f.wait_exit())
+
     def test_refuses_a_response_over_the_limit_and_goes_on(self):
         with self.esm("export const handler = async (n) => 'x'.repeat(n);") as f:
             self.assertEqual({"errorMessage": "Response payload size exceeded maximum allowed payload size (6291556 bytes).",

@@ -37,6 +37,20 @@ class PythonTests(unittest.TestCase):
             for size in (0, 1, 999, 5000, 300_000):
                 self.assertEqual({"a": "y" * size}, f.invoke({"a": "y" * size}))
 
+    def test_connects_again_after_a_hang_up(self):
+        with python(ECHO) as f:
+            f.invoke(1)
+            for n in (2, 3):
+                f.server.hang_up()
+                self.assertEqual(n, f.invoke(n))
+                self.assertEqual(n, f.server.connections)
+
+    def test_ends_when_the_platform_is_gone(self):
+        with python(ECHO) as f:
+            f.invoke(1)
+            f.server.close()
+            self.assertEqual(1, f.wait_exit())
+
     def test_refuses_a_response_over_the_limit_and_goes_on(self):
         with python("def handler(e, c):\n    return 'x' * e\n") as f:
             fault = f.fail(6 * 1024 * 1024 + 99)

@@ -103,15 +103,8 @@ internal static class SandboxSteps
         var buffer = new byte[4096];
         await EventuallyAsync(() =>
         {
-            try
-            {
-                var count = RandomAccess.Read(sandbox.Output, buffer, 0);
-                text.Append(Encoding.UTF8.GetString(buffer, 0, count));
-            }
-            catch (IOException)
-            {
-                // Nothing there yet: the pipe does not block.
-            }
+            var count = Native.Read(sandbox.Output, buffer);
+            text.Append(Encoding.UTF8.GetString(buffer, 0, Math.Max(count, 0)));
             return text.ToString().Contains(mark, StringComparison.Ordinal);
         }, () => $"'{mark}' in the output: {text}");
         return text.ToString();

@@ -159,12 +159,14 @@ public sealed class ExecutionEnvironmentTests : IAsyncDisposable
     [Fact]
     public async Task A_failed_init_is_repeated_by_the_first_invocation_which_reports_it()
     {
+        var posted = new TaskCompletionSource<RawAnswer>();
         var environment = await _harness.StartAsync(async (sandbox, killed) =>
         {
             using var client = new RuntimeClient(sandbox);
-            Assert.Equal(202, (await client.SendAsync("POST", "init/error", "{\"errorType\":\"Runtime.ImportModuleError\"}", "", killed)).Status);
+            posted.TrySetResult(await client.SendAsync("POST", "init/error", "{\"errorType\":\"Runtime.ImportModuleError\"}", "", killed));
             sandbox.Exit(1);
         });
+        Assert.Equal((202, "{\"status\":\"OK\"}\n"), ((await posted.Task).Status, (await posted.Task).Body));
         Assert.Equal(EnvironmentPhase.Ready, environment.Phase);
         var result = await environment.InvokeAsync(EnvironmentHarness.Request(), default);
         Assert.Equal("{\"errorType\":\"Runtime.ImportModuleError\"}", Text(result));

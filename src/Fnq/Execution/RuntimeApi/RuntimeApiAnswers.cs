@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
@@ -43,7 +42,9 @@ internal static class RuntimeApiAnswers
     {
         Begin(context, status, contentType, body.Length);
         var writer = context.Get<IHttpResponseBodyFeature>()!.Writer;
-        writer.Write(body);
+        // Kestrel lends no memory before the first write unless a size is asked for.
+        body.CopyTo(writer.GetSpan(body.Length));
+        writer.Advance(body.Length);
         var flush = writer.FlushAsync();
         if (flush.IsCompletedSuccessfully)
         {

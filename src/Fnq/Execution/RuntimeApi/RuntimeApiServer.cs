@@ -26,7 +26,9 @@ internal sealed class RuntimeApiServer : IAsyncDisposable
         options.Limits.MaxRequestBodySize = null;
         options.Limits.MinRequestBodyDataRate = null;
         options.Limits.MinResponseDataRate = null;
-        options.Limits.KeepAliveTimeout = Timeout.InfiniteTimeSpan;
+        // Longer than the longest run (15 min). Not infinite: Kestrel 10 adds it to a timestamp, which overflows, and
+        // closes the connection at its next heartbeat. A call waiting in next does not count as idle.
+        options.Limits.KeepAliveTimeout = TimeSpan.FromHours(1);
         options.Listen(AcceptedConnections.Address, listen => listen.Protocols = HttpProtocols.Http1);
         _server = new KestrelServer(Options.Create(options), _accepted, loggers);
     }

@@ -27,6 +27,8 @@ internal sealed class RuntimeCatalog(RuntimeOptions options)
 
     public string InitPath => Path.Combine(options.Folder, Init);
 
+    public bool IsInstalled(string name) => name == Init ? File.Exists(InitPath) : Find(name) is not null;
+
     /// <summary>Null when it is not installed.</summary>
     public RuntimeManifest? Find(string name)
     {

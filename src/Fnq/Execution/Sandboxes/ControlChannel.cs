@@ -8,10 +8,12 @@ namespace Fnq.Execution.Sandboxes;
 internal sealed class ControlChannel(Socket socket) : IDisposable
 {
     private const int PayloadBytesMax = 64;
+    private const int SigKill = 9;
 
     private readonly Channel<SandboxEvent> _events = Channel.CreateUnbounded<SandboxEvent>(new() { SingleWriter = true });
     private readonly SemaphoreSlim _sending = new(1, 1);
     private TaskCompletionSource? _killed;
+    private int _mainRuns;
     private Task _reading = Task.CompletedTask;
 
     internal ChannelReader<SandboxEvent> Events => _events.Reader;
@@ -20,6 +22,12 @@ internal sealed class ControlChannel(Socket socket) : IDisposable
     internal Task Ended => _reading;
 
     internal void Open() => _reading = ReadAsync();
+
+    internal ValueTask StartAsync(ReadOnlyMemory<byte> frame, CancellationToken cancellationToken)
+    {
+        Volatile.Write(ref _mainRuns, 1);
+        return SendAsync(frame, cancellationToken);
+    }
 
     internal async ValueTask SendAsync(ReadOnlyMemory<byte> frame, CancellationToken cancellationToken)
     {
@@ -95,6 +103,8 @@ internal sealed class ControlChannel(Socket socket) : IDisposable
     {
         if (type == ControlFrame.Kill)
         {
+            // Process 1 does not report a main process that it was told to kill; every start gets exactly one end.
+            EndMain(new SandboxEvent.MainExited(-SigKill));
             Interlocked.Exchange(ref _killed, null)?.TrySetResult();
         }
         else if (payload.Length == sizeof(int))
@@ -108,8 +118,16 @@ internal sealed class ControlChannel(Socket socket) : IDisposable
             };
             if (happened is not null)
             {
-                _events.Writer.TryWrite(happened);
+                EndMain(happened);
             }
+        }
+    }
+
+    private void EndMain(SandboxEvent end)
+    {
+        if (Interlocked.Exchange(ref _mainRuns, 0) == 1)
+        {
+            _events.Writer.TryWrite(end);
         }
     }
 

@@ -20,7 +20,7 @@ internal static partial class Native
     internal const nuint GetInterfaceFlags = 0x8913, SetInterfaceFlags = 0x8914;
     internal const short InterfaceUp = 1;
     internal const int WaitPid = 1, WaitPidFd = 3, WaitExited = 4;
-    internal const int ErrnoInterrupted = 4, ErrnoAgain = 11;
+    internal const int ErrnoInterrupted = 4, ErrnoAgain = 11, ErrnoExists = 17;
 
     [StructLayout(LayoutKind.Sequential)]
     internal struct PollFd
@@ -46,6 +46,12 @@ internal static partial class Native
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int Open(string path, int flags, uint mode);
+
+    [LibraryImport("libc", EntryPoint = "read", SetLastError = true)]
+    private static unsafe partial nint Read(int fd, byte* buffer, nuint count);
+
+    [LibraryImport("libc", EntryPoint = "symlink", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int SymbolicLink(string target, string path);
 
     [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
     internal static partial int Close(int fd);
@@ -133,6 +139,15 @@ internal static partial class Native
 
     [LibraryImport("libc", EntryPoint = "posix_spawnattr_setsigdefault")]
     internal static unsafe partial int SetSpawnDefaults(byte* attributes, byte* signals);
+
+    /// <summary>What is there now: a count, 0 at the end, negative when a non-blocking descriptor has nothing yet.</summary>
+    internal static unsafe int Read(SafeFileHandle handle, Span<byte> buffer)
+    {
+        fixed (byte* start = buffer)
+        {
+            return (int)Read((int)handle.DangerousGetHandle(), start, (nuint)buffer.Length);
+        }
+    }
 
     /// <summary>The result of a call, or an exception that names it.</summary>
     internal static int Check(int result, string what) =>

@@ -42,7 +42,7 @@ internal sealed class OciSandbox : ISandbox
     public ChannelReader<SandboxEvent> Events => _control.Events;
 
     public ValueTask StartAsync(ProcessSpec process, CancellationToken cancellationToken) =>
-        _control.SendAsync(ControlFrame.StartOf(process), cancellationToken);
+        _control.StartAsync(ControlFrame.StartOf(process), cancellationToken);
 
     public ValueTask TerminateAsync(CancellationToken cancellationToken)
     {

@@ -13,7 +13,8 @@ internal sealed partial class OciSandboxBackend : ISandboxBackend, IDisposable
     private readonly CgroupLayout _layout;
     private readonly CgroupTree _cgroups;
     private readonly SlotDirectory _slots;
-    private readonly Lazy<Task<OciRuntime>> _runtime;
+    private readonly SemaphoreSlim _choosing = new(1, 1);
+    private OciRuntime? _runtime;
     private readonly SafeFileHandle _hostNetwork = Native.OpenHandle("/proc/self/ns/net", Native.OpenReadOnly);
     private readonly SafeFileHandle _hostMounts = Native.OpenHandle("/proc/self/ns/mnt", Native.OpenReadOnly);
     private readonly SafeFileHandle? _hiddenMounts;
@@ -41,13 +42,12 @@ internal sealed partial class OciSandboxBackend : ISandboxBackend, IDisposable
         {
             LogNoPoolLimit();
         }
-        _runtime = new(ChooseRuntimeAsync);
     }
 
     public string Name => "oci";
 
     public async Task<ISandbox> CreateAsync(SandboxSpec spec, CancellationToken cancellationToken) =>
-        await CreateAsync(await _runtime.Value.WaitAsync(cancellationToken), spec, cancellationToken);
+        await CreateAsync(_runtime ?? await ChooseOnceAsync(cancellationToken), spec, cancellationToken);
 
     public async Task SweepAsync(CancellationToken cancellationToken)
     {
@@ -97,6 +97,7 @@ internal sealed partial class OciSandboxBackend : ISandboxBackend, IDisposable
         _hostNetwork.Dispose();
         _hostMounts.Dispose();
         _hiddenMounts?.Dispose();
+        _choosing.Dispose();
     }
 
     private async Task<ISandbox> CreateAsync(OciRuntime runtime, SandboxSpec spec, CancellationToken cancellationToken)
@@ -125,6 +126,20 @@ internal sealed partial class OciSandboxBackend : ISandboxBackend, IDisposable
             network?.Dispose();
             await RemoveAsync(slot);
             throw;
+        }
+    }
+
+    /// <summary>A failure is not kept: what was missing may be installed meanwhile.</summary>
+    private async Task<OciRuntime> ChooseOnceAsync(CancellationToken cancellationToken)
+    {
+        await _choosing.WaitAsync(cancellationToken);
+        try
+        {
+            return _runtime ??= await ChooseRuntimeAsync();
+        }
+        finally
+        {
+            _choosing.Release();
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Microsoft.Win32.SafeHandles;
 
@@ -41,19 +42,14 @@ internal sealed class SlotDirectory : IDisposable
     {
         for (var number = 0; number < count; number++)
         {
-            var link = LinkOf(number);
-            if (File.ResolveLinkTarget(link, returnFinalTarget: false) is not null)
+            if (Native.SymbolicLink(Owner, LinkOf(number)) == 0)
             {
-                continue;
-            }
-            try
-            {
-                File.CreateSymbolicLink(link, Owner);
                 return new Slot(number, Owner);
             }
-            catch (IOException)
+            var error = Marshal.GetLastPInvokeError();
+            if (error != Native.ErrnoExists)
             {
-                // A peer was faster.
+                throw Native.Failure("claim a sandbox slot", error);
             }
         }
         return null;
