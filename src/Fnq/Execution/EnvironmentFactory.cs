@@ -23,6 +23,11 @@ internal sealed class EnvironmentFactory(
         var runtime = runtimes.Find(deployment.Runtime)
             ?? throw new SandboxException($"runtime {deployment.Runtime} is not installed here: fnq runtimes install {deployment.Runtime}");
         var folders = await code.PrepareAsync(deployment, cancellationToken);
+        var id = Guid.NewGuid().ToString("N");
+        var name = new LogStreamName(DateOnly.FromDateTime(services.Time.GetUtcNow().UtcDateTime), deployment.Version, id);
+
+        // All that can fail for want of disk comes before the sandbox, which nobody would destroy.
+        var stream = services.Logs.Open(deployment.Function, name);
         ISandbox sandbox;
         try
         {
@@ -42,9 +47,7 @@ internal sealed class EnvironmentFactory(
             throw new SandboxException($"no sandbox for {deployment.Function}: {e.Message}", e);
         }
 
-        var id = Guid.NewGuid().ToString("N");
-        var name = new LogStreamName(DateOnly.FromDateTime(services.Time.GetUtcNow().UtcDateTime), deployment.Version, id);
-        var log = new EnvironmentLog(services.Logs.Open(deployment.Function, name), sandbox.Output, services.Time);
+        var log = new EnvironmentLog(stream, sandbox.Output, services.Time);
         var variables = EnvironmentVariables.Build(deployment, runtime, sandbox.RuntimeApiAddress, name.ToString());
         var environment = new ExecutionEnvironment(id, deployment, sandbox, Plan(runtime, folders, variables), log, services);
         await environment.StartAsync(orderedAt);
