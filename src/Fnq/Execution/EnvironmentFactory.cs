@@ -49,7 +49,7 @@ internal sealed class EnvironmentFactory(
 
         var log = new EnvironmentLog(stream, sandbox.Output, services.Time);
         var variables = EnvironmentVariables.Build(deployment, runtime, sandbox.RuntimeApiAddress, name.ToString());
-        var environment = new ExecutionEnvironment(id, deployment, sandbox, Plan(runtime, folders, variables), log, services);
+        var environment = new ExecutionEnvironment(id, deployment, sandbox, Plan(runtime, folders, deployment.MemorySizeMb, variables), log, services);
         await environment.StartAsync(orderedAt);
         if (environment.Phase is EnvironmentPhase.Faulted)
         {
@@ -60,9 +60,10 @@ internal sealed class EnvironmentFactory(
         return environment;
     }
 
-    internal static RuntimeStart Plan(RuntimeManifest runtime, CodeFolders folders, IReadOnlyDictionary<string, string> variables)
+    internal static RuntimeStart Plan(
+        RuntimeManifest runtime, CodeFolders folders, int memorySizeMb, IReadOnlyDictionary<string, string> variables)
     {
-        var entrypoint = runtime.ResolveEntrypoint(folders.CodeFolder, folders.LayersFolder);
+        var entrypoint = runtime.ResolveEntrypoint(folders.CodeFolder, folders.LayersFolder, memorySizeMb);
         var isWrapped = variables.TryGetValue(WrapperVariable, out var wrapper) && wrapper.Length > 0 && entrypoint is not null;
         return new RuntimeStart(runtime, isWrapped ? [wrapper!, .. entrypoint!] : entrypoint, runtime.Entrypoint, isWrapped, variables);
     }
