@@ -122,6 +122,7 @@ internal sealed partial class LaneCaller : IAsyncDisposable
         await channel.BasicConsumeAsync(DirectReplyTo, autoAck: true, consumer, cancellationToken);
         channel.BasicReturnAsync += OnReturnedAsync;
         channel.ChannelShutdownAsync += (_, _) => FailAllAsync(channel);
+        KeptConnection.EndWith(connection, channel);
         _watch.Use(connection);
         _channel = channel;
     }
@@ -137,6 +138,9 @@ internal sealed partial class LaneCaller : IAsyncDisposable
         {
             case LaneTopology.Kind.Held:
                 pending.Advance(RequestProgress.Held);
+                break;
+            case LaneTopology.Kind.Released:
+                pending.Release();
                 break;
             case LaneTopology.Kind.Started:
                 pending.Advance(RequestProgress.Started);
@@ -166,13 +170,17 @@ internal sealed partial class LaneCaller : IAsyncDisposable
         return Task.CompletedTask;
     }
 
-    /// <summary>Replies come on the channel that asked: with it gone, none will.</summary>
+    /// <summary>
+    /// Replies come on the channel that asked: with it gone, none will. What was only held is not sent again here: its
+    /// holder may live and start it, and the word of that is lost with the channel.
+    /// </summary>
     private Task FailAllAsync(IChannel channel)
     {
         Interlocked.CompareExchange(ref _channel, null, channel);
         foreach (var pending in _pending.Values)
         {
-            pending.Reply.TrySetResult(null);
+            pending.Reply.TrySetResult(
+                pending.Progress == RequestProgress.Held ? InvocationResult.Of(DispatchStatus.Unavailable) : null);
         }
 
         return Task.CompletedTask;
