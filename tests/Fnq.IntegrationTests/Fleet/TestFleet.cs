@@ -1,6 +1,7 @@
 using Fnq.IntegrationTests.Cluster;
 using Fnq.Storage;
 using Npgsql;
+using Xunit;
 
 namespace Fnq.IntegrationTests.Fleet;
 
@@ -49,6 +50,14 @@ internal sealed class TestFleet : IAsyncDisposable
     public Task<ShellResult> RunAsync(params string[] arguments) =>
         Shell.RunAsync("dotnet", [Repository.ServerDll, .. arguments], Environment());
 
+    /// <summary>Invocations that workers have taken and not yet finished with.</summary>
+    public async Task<int> UnackedAsync()
+    {
+        var lines = await Servers.RabbitMqCtlAsync("--quiet", "list_queues", "-p", "fnq", "name", "messages_unacknowledged", "--no-table-headers");
+        return lines.Split('\n').Select(line => line.Split('\t')).Where(row => row is [var name, _] && (name.StartsWith("fnq.lane.", StringComparison.Ordinal) || name == "fnq.cold"))
+            .Sum(row => int.Parse(row[1]));
+    }
+
     public async ValueTask DisposeAsync()
     {
         foreach (var process in _processes)
@@ -58,6 +67,12 @@ internal sealed class TestFleet : IAsyncDisposable
 
         await Records.DisposeAsync();
         await Servers.DisposeAsync();
+        if (System.Environment.GetEnvironmentVariable("FNQ_TEST_KEEP") is { Length: > 0 })
+        {
+            TestContext.Current.SendDiagnosticMessage("Logs and data are kept in {0}", _folder);
+            return;
+        }
+
         Directory.Delete(_folder, recursive: true);
     }
 
