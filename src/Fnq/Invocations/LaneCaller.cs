@@ -170,17 +170,15 @@ internal sealed partial class LaneCaller : IAsyncDisposable
         return Task.CompletedTask;
     }
 
-    /// <summary>
-    /// Replies come on the channel that asked: with it gone, none will. What was only held is not sent again here: its
-    /// holder may live and start it, and the word of that is lost with the channel.
-    /// </summary>
+    /// <summary>Replies come on the channel that asked: with it gone, none will.</summary>
     private Task FailAllAsync(IChannel channel)
     {
         Interlocked.CompareExchange(ref _channel, null, channel);
         foreach (var pending in _pending.Values)
         {
-            pending.Reply.TrySetResult(
-                pending.Progress == RequestProgress.Held ? InvocationResult.Of(DispatchStatus.Unavailable) : null);
+            // The word that it had begun may be among what was lost: it counts as begun and is not sent again.
+            pending.Advance(RequestProgress.Started);
+            pending.Reply.TrySetResult(null);
         }
 
         return Task.CompletedTask;

@@ -35,7 +35,7 @@ internal sealed record RuntimeManifest
     public IReadOnlyList<string>? ResolveEntrypoint(string codeFolder, string? layersFolder, int memorySizeMb) =>
         EntrypointMode == FirstExisting
             ? Entrypoint.Where(candidate => ExistsOnHost(candidate, codeFolder, layersFolder)).Select(IReadOnlyList<string> (c) => [c]).FirstOrDefault()
-            : string.IsNullOrEmpty(HeapOption) ? Entrypoint
+            : HeapOption is not { Length: > 0 } ? Entrypoint
             : [Entrypoint[0], $"{HeapOption}{memorySizeMb * HeapPercent / 100}", .. Entrypoint.Skip(1)];
 
     private static bool ExistsOnHost(string candidate, string codeFolder, string? layersFolder)
