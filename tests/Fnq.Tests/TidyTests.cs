@@ -18,7 +18,7 @@ public sealed partial class TidyTests
     public void Lines_stay_short() =>
         Assert.Empty(Offences((path, lines) => lines
             .Select((line, index) => (line, number: index + 1))
-            .Where(pair => pair.line.Length > MaxLineLength && !pair.line.Contains("https://", StringComparison.Ordinal))
+            .Where(pair => pair.line.Length > MaxLineLength && !LongText().IsMatch(pair.line))
             .Select(pair => $"{path}:{pair.number}: {pair.line.Length} characters")));
 
     [Fact]
@@ -74,6 +74,12 @@ public sealed partial class TidyTests
 
     [GeneratedRegex(@"(Manager|Helper|Helpers|Util|Utils|Utilities|Common|Base|Impl)\.cs$")]
     private static partial Regex VagueName();
+
+    /// <summary>AWS's own sentences stay on one line, so that they can be searched for.</summary>
+    [GeneratedRegex("""
+        "[^"]{90,}"
+        """)]
+    private static partial Regex LongText();
 
     [GeneratedRegex(@"\b(class|record|struct|interface|enum)\b")]
     private static partial Regex TypeDeclaration();

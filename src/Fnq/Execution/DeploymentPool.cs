@@ -201,7 +201,7 @@ internal sealed partial class DeploymentPool(Deployment deployment, WarmPool nod
         }
 
         node.Gone(environment);
-        _ = DestroyAsync(environment);
+        node.Destroying(DestroyAsync(environment));
         ServeWaiting();
     }
 

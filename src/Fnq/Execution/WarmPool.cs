@@ -7,7 +7,11 @@ namespace Fnq.Execution;
 /// <summary>All environments of this node, pool by pool, and the room that they share.</summary>
 internal sealed class WarmPool : IEnvironmentLeases, IAsyncDisposable
 {
+    /// <summary>The Shutdown phase of an environment takes 2 s at most; the sweeper of the next start takes the rest.</summary>
+    private static readonly TimeSpan DestroyLimit = TimeSpan.FromSeconds(5);
+
     private readonly ConcurrentDictionary<DeploymentId, DeploymentPool> _pools = new();
+    private readonly ConcurrentDictionary<Task, byte> _destroying = new();
     private readonly TimeProvider _time;
     private readonly ILogger<DeploymentPool> _logger;
     private ILaneMembers? _lanes;
@@ -96,6 +100,17 @@ internal sealed class WarmPool : IEnvironmentLeases, IAsyncDisposable
 
     public void NeedsHelp(DeploymentId deployment) => _lanes?.NeedsHelp(deployment);
 
+    /// <summary>Kept in sight, so that a stop leaves no sandbox behind.</summary>
+    public void Destroying(Task destruction)
+    {
+        if (!destruction.IsCompleted)
+        {
+            _destroying.TryAdd(destruction, default);
+            destruction.ContinueWith(
+                (ended, all) => ((ConcurrentDictionary<Task, byte>)all!).TryRemove(ended, out _), _destroying, TaskScheduler.Default);
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
         _closed = true;
@@ -105,6 +120,7 @@ internal sealed class WarmPool : IEnvironmentLeases, IAsyncDisposable
         }
 
         await Sweep.DisposeAsync();
+        await Task.WhenAll(_destroying.Keys).WaitAsync(DestroyLimit, _time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     private DeploymentPool? OldestIdle(DeploymentPool? except = null) =>

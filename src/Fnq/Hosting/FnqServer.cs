@@ -75,6 +75,9 @@ internal static partial class FnqServer
         logging.SetMinimumLevel(LogLevel.Information);
         logging.AddFilter("Microsoft", LogLevel.Warning);
         logging.AddFilter("MassTransit", LogLevel.Warning);
+
+        // Races on unique and foreign keys are expected and answered; EF would log each as an error.
+        logging.AddFilter("Microsoft.EntityFrameworkCore", LogLevel.Critical);
     }
 
     private static void Limit(KestrelServerOptions kestrel, FnqSettings settings)
