@@ -20,8 +20,11 @@ internal sealed record RuntimeManifest
     /// <summary><c>exec</c>: the entry point is a command line; <c>first-existing</c>: it lists candidates.</summary>
     public string EntrypointMode { get; init; } = "exec";
 
-    /// <summary>Put after the program with a number of MiB behind it, for runtimes that cannot see their own memory limit.</summary>
-    public string HeapOption { get; init; } = "";
+    /// <summary>
+    /// Put after the program with a number of MiB behind it, for runtimes that cannot see their own memory limit.
+    /// Null in what an earlier version has built.
+    /// </summary>
+    public string? HeapOption { get; init; }
     public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
 
     /// <summary>The folder that the manifest lies in.</summary>
@@ -35,7 +38,7 @@ internal sealed record RuntimeManifest
     public IReadOnlyList<string>? ResolveEntrypoint(string codeFolder, string? layersFolder, int memorySizeMb) =>
         EntrypointMode == FirstExisting
             ? Entrypoint.Where(candidate => ExistsOnHost(candidate, codeFolder, layersFolder)).Select(IReadOnlyList<string> (c) => [c]).FirstOrDefault()
-            : HeapOption.Length == 0 ? Entrypoint
+            : string.IsNullOrEmpty(HeapOption) ? Entrypoint
             : [Entrypoint[0], $"{HeapOption}{memorySizeMb * HeapPercent / 100}", .. Entrypoint.Skip(1)];
 
     private static bool ExistsOnHost(string candidate, string codeFolder, string? layersFolder)
