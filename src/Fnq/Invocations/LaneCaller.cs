@@ -172,6 +172,8 @@ internal sealed partial class LaneCaller : IAsyncDisposable
         Interlocked.CompareExchange(ref _channel, null, channel);
         foreach (var pending in _pending.Values)
         {
+            // The word that it had begun may be among what was lost: it counts as begun and is not sent again.
+            pending.Advance(RequestProgress.Started);
             pending.Reply.TrySetResult(null);
         }
 

@@ -19,10 +19,14 @@ internal sealed class LaneReplies : IAsyncDisposable
 
     public Task StartAsync(CancellationToken cancellationToken) => _link.StartAsync(cancellationToken);
 
-    public ValueTask TellAsync(LaneDelivery delivery, string kind) => PublishAsync(delivery, kind, ReadOnlyMemory<byte>.Empty);
+    public ValueTask TellAsync(LaneDelivery delivery, string kind) => PublishAsync(_replies, delivery, kind, ReadOnlyMemory<byte>.Empty);
+
+    /// <summary>Confirmed before the run begins: a caller that has not heard of it may send the request again.</summary>
+    public ValueTask TellStartedAsync(LaneDelivery delivery) =>
+        PublishAsync(Confirmed(), delivery, LaneTopology.Kind.Started, ReadOnlyMemory<byte>.Empty);
 
     public ValueTask AnswerAsync(LaneDelivery delivery, InvocationResult result) =>
-        PublishAsync(delivery, LaneTopology.Kind.Result, InvocationWire.Encode(result));
+        PublishAsync(_replies, delivery, LaneTopology.Kind.Result, InvocationWire.Encode(result));
 
     /// <summary>Sends a request that this worker will not run back to its lane, confirmed, so that the ack may follow.</summary>
     public async Task HandBackAsync(LaneDelivery delivery, CancellationToken cancellationToken)
@@ -43,9 +47,9 @@ internal sealed class LaneReplies : IAsyncDisposable
 
     public ValueTask DisposeAsync() => _link.DisposeAsync();
 
-    private async ValueTask PublishAsync(LaneDelivery delivery, string kind, ReadOnlyMemory<byte> body)
+    private static async ValueTask PublishAsync(IChannel? channel, LaneDelivery delivery, string kind, ReadOnlyMemory<byte> body)
     {
-        if (delivery.ReplyTo is not { Length: > 0 } replyTo || _replies is not { } channel)
+        if (delivery.ReplyTo is not { Length: > 0 } replyTo || channel is null)
         {
             return;
         }

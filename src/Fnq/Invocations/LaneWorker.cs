@@ -205,7 +205,7 @@ internal sealed partial class LaneWorker : ILaneMembers, IAsyncDisposable
             taken = null;
             if (tells)
             {
-                await _replies.TellAsync(delivery, LaneTopology.Kind.Started);
+                await _replies.TellStartedAsync(delivery);
             }
 
             if (await TryRunAsync(lease, delivery))

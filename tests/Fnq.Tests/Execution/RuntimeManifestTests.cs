@@ -22,7 +22,7 @@ public sealed class RuntimeManifestTests
 
     [Fact]
     public void Without_a_heap_option_the_entry_point_is_as_it_stands() =>
-        Assert.Equal(Node.Entrypoint, (Node with { HeapOption = "" }).ResolveEntrypoint("/nowhere", null, memorySizeMb: 128));
+        Assert.Equal(Node.Entrypoint, (Node with { HeapOption = null }).ResolveEntrypoint("/nowhere", null, memorySizeMb: 128));
 
     [Fact]
     public void Missing_candidates_give_no_entry_point() =>

@@ -20,10 +20,7 @@ internal sealed record RuntimeManifest
     /// <summary><c>exec</c>: the entry point is a command line; <c>first-existing</c>: it lists candidates.</summary>
     public string EntrypointMode { get; init; } = "exec";
 
-    /// <summary>
-    /// Put after the program with a number of MiB behind it, for runtimes that cannot see their own memory limit.
-    /// Null in what an earlier version has built.
-    /// </summary>
+    /// <summary>Put after the program with a number of MiB behind it, for runtimes that cannot see their own memory limit.</summary>
     public string? HeapOption { get; init; }
     public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
 
@@ -38,7 +35,7 @@ internal sealed record RuntimeManifest
     public IReadOnlyList<string>? ResolveEntrypoint(string codeFolder, string? layersFolder, int memorySizeMb) =>
         EntrypointMode == FirstExisting
             ? Entrypoint.Where(candidate => ExistsOnHost(candidate, codeFolder, layersFolder)).Select(IReadOnlyList<string> (c) => [c]).FirstOrDefault()
-            : string.IsNullOrEmpty(HeapOption) ? Entrypoint
+            : HeapOption is not { Length: > 0 } ? Entrypoint
             : [Entrypoint[0], $"{HeapOption}{memorySizeMb * HeapPercent / 100}", .. Entrypoint.Skip(1)];
 
     private static bool ExistsOnHost(string candidate, string codeFolder, string? layersFolder)
