@@ -113,9 +113,10 @@ print_env() {
     return 0
   fi
   local name
-  for name in debian sdk postgres rabbitmq:3; do build "$name"; done
+  for name in debian sdk postgres rabbitmq:3 rabbitmq:4; do build "$name"; done
   printf 'export %s=%q\n' FNQ_BASE_IMAGE "$(image_of debian)" FNQ_SDK_IMAGE "$(image_of sdk)" \
-    FNQ_POSTGRES_IMAGE "$(image_of postgres)" FNQ_RABBITMQ_IMAGE "$(image_of rabbitmq:"${FNQ_RABBITMQ_LINE:-3}")"
+    FNQ_POSTGRES_IMAGE "$(image_of postgres)" FNQ_RABBITMQ_IMAGE "$(image_of rabbitmq:"${FNQ_RABBITMQ_LINE:-4}")" \
+    FNQ_RABBITMQ3_IMAGE "$(image_of rabbitmq:3)" FNQ_RABBITMQ4_IMAGE "$(image_of rabbitmq:4)"
   # Testcontainers' own clean-up container is an image from a registry too.
   printf 'export TESTCONTAINERS_RYUK_DISABLED=true\n'
 }
