@@ -21,6 +21,10 @@ public sealed class Platform : IAsyncLifetime
 
     internal LambdaApi Api => _api!;
 
+    /// <summary>What no log may show: the key's secret and the passwords of the servers.</summary>
+    internal IEnumerable<string> Secrets =>
+        [Secret, .. new[] { _servers!.AmqpUrl, _servers.PlatformAmqpUrl, _servers.PostgresUrl }.Select(url => new Uri(url).UserInfo.Split(':')[1])];
+
     /// <summary>Where a test may lay files.</summary>
     internal string NewFolder() => Directory.CreateDirectory(Path.Combine(_folder, Guid.NewGuid().ToString("N"))).FullName;
 
