@@ -222,6 +222,11 @@ internal sealed partial class ExecutionEnvironment : IAsyncDisposable
         WriteEnd(run, end, report);
         var tail = run.Request.WantsLogTail ? _log.TakeTail() : [];
         _services.Meters.Ran(duration, end.Outcome);
+        if (run.Request.AcceptedAt is { } accepted)
+        {
+            _services.Meters.Waited(run.StartedAt - accepted);
+        }
+
         await _services.Journal.AppendAsync(Record(run, end, report));
         return new InvocationResult
         {
