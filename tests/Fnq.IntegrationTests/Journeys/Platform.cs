@@ -42,8 +42,9 @@ public sealed class Platform : IAsyncLifetime
     }
 
     /// <summary>Another node beside the shared one, with settings of its own, on the same broker and database.</summary>
-    internal Task<FnqProcess> StartServerAsync(string folder, IReadOnlyDictionary<string, string?> settings) =>
-        FnqProcess.StartAsync("api,worker,triggers,scheduler", Path.Combine(_folder, folder), Settings(settings));
+    internal Task<FnqProcess> StartServerAsync(
+        string folder, IReadOnlyDictionary<string, string?> settings, string roles = "api,worker,triggers,scheduler") =>
+        FnqProcess.StartAsync(roles, Path.Combine(_folder, folder), Settings(settings));
 
     /// <summary>A verb of the <c>fnq</c> command, run as an operator would beside the shared node.</summary>
     internal Task<ShellResult> VerbAsync(string[] arguments, IReadOnlyDictionary<string, string?>? settings = null)
