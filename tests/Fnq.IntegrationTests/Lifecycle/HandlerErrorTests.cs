@@ -91,7 +91,7 @@ public sealed class HandlerErrorTests(Platform platform)
     {
         var name = await platform.Api.DeployAsync(Node, null, "nodejs20.x", "index.js", "index.handler");
         var error = await platform.Api.FailAsync(name, """{"do":"circular"}""");
-        Assert.Contains("circular", (string?)error["errorMessage"], StringComparison.OrdinalIgnoreCase);
+        Assert.Equal(("Runtime.MarshalError", "Unable to stringify response body"), ((string?)error["errorType"], (string?)error["errorMessage"]));
         Assert.Equal(2, (int)await platform.Api.CallAsync(name));
     }
 }
