@@ -81,6 +81,9 @@ internal sealed record FnqSettings
                 IdleTimeout = TimeSpan.FromSeconds(read.Number("FNQ_IDLE_TIMEOUT_SECONDS", 300, 1, 86_400)),
             },
         };
+        read.Refuse(
+            settings is { Production: true, Sandbox: "process" },
+            "FNQ_SANDBOX=process isolates nothing and is refused with FNQ_PRODUCTION=on: set FNQ_SANDBOX=oci");
         read.ThrowIfWrong();
         return settings;
     }
