@@ -31,11 +31,12 @@ internal static class Yardstick
     /// <summary>The queue is exclusive, so that nothing is left however this ends.</summary>
     private static async Task<string> ServeAsync(IConnection connection, int consumers, CancellationToken cancellationToken)
     {
-        var channel = await connection.CreateChannelAsync(cancellationToken: cancellationToken);
-        var queue = await channel.QueueDeclareAsync("", durable: false, exclusive: true, autoDelete: true, cancellationToken: cancellationToken);
-        await channel.BasicQosAsync(0, 1, global: false, cancellationToken);
+        var declaring = await connection.CreateChannelAsync(cancellationToken: cancellationToken);
+        var queue = await declaring.QueueDeclareAsync("", durable: false, exclusive: true, autoDelete: true, cancellationToken: cancellationToken);
         for (var i = 0; i < consumers; i++)
         {
+            var channel = await connection.CreateChannelAsync(cancellationToken: cancellationToken);
+            await channel.BasicQosAsync(0, 1, global: false, cancellationToken);
             var consumer = new AsyncEventingBasicConsumer(channel);
             consumer.ReceivedAsync += async (_, delivery) =>
             {
