@@ -10,7 +10,7 @@ internal sealed partial class DeploymentPool(Deployment deployment, WarmPool nod
     // Last in, first out: surplus environments stay idle, freeze and age out.
     private readonly List<PooledEnvironment> _idle = [];
     private readonly HashSet<PooledEnvironment> _all = [];
-    private readonly Queue<TaskCompletionSource<IEnvironmentLease?>> _waiting = new();
+    private readonly Queue<EnvironmentWaiter> _waiting = new();
     private int _starting;
     private bool _retired;
     private int _seenMb;
@@ -37,7 +37,7 @@ internal sealed partial class DeploymentPool(Deployment deployment, WarmPool nod
 
     public ValueTask<IEnvironmentLease?> AcquireAsync(DateTimeOffset startDeadline)
     {
-        TaskCompletionSource<IEnvironmentLease?> waiter;
+        EnvironmentWaiter waiter;
         lock (_gate)
         {
             if (TakeIdle() is { } idle)
@@ -45,7 +45,7 @@ internal sealed partial class DeploymentPool(Deployment deployment, WarmPool nod
                 return ValueTask.FromResult<IEnvironmentLease?>(idle);
             }
 
-            waiter = new TaskCompletionSource<IEnvironmentLease?>(TaskCreationOptions.RunContinuationsAsynchronously);
+            waiter = new EnvironmentWaiter(time.GetTimestamp());
             _waiting.Enqueue(waiter);
         }
 
@@ -129,16 +129,6 @@ internal sealed partial class DeploymentPool(Deployment deployment, WarmPool nod
                 : _idle.Exists(environment => !environment.IsFrozen) ? node.Options.FreezeAfter
                 : node.Options.IdleTimeout - _idle[0].IdleFor;
         }
-    }
-
-    private async ValueTask<IEnvironmentLease?> WaitAsync(
-        TaskCompletionSource<IEnvironmentLease?> waiter, DateTimeOffset startDeadline)
-    {
-        var left = startDeadline - time.GetUtcNow();
-        using var expiry = new CancellationTokenSource(left > TimeSpan.Zero ? left : TimeSpan.Zero, time);
-        await using var registration = expiry.Token.UnsafeRegister(
-            static (state, token) => ((TaskCompletionSource<IEnvironmentLease?>)state!).TrySetCanceled(token), waiter);
-        return await waiter.Task;
     }
 
     private PooledEnvironment? TakeIdle()

@@ -23,10 +23,16 @@ internal static class HostLeftovers
         ];
     }
 
-    /// <summary>Ids of all network namespaces in which somebody runs or that a file keeps.</summary>
-    public static IReadOnlySet<string> NetworkNamespaces() =>
-        Directory.EnumerateDirectories("/proc").Where(folder => int.TryParse(Path.GetFileName(folder), out _))
-            .Select(folder => LinkOf($"{folder}/ns/net")).Where(link => link.Length > 0).ToHashSet();
+    /// <summary>
+    /// Processes in one of the network namespaces that no sandbox of today owns. The kernel gives a number out again as
+    /// soon as its namespace is gone, so that a number alone says nothing.
+    /// </summary>
+    public static IReadOnlyList<string> StrangersIn(IReadOnlySet<string> namespaces) =>
+    [
+        .. Directory.EnumerateDirectories("/proc").Where(folder => int.TryParse(Path.GetFileName(folder), out _))
+            .Where(folder => namespaces.Contains(LinkOf($"{folder}/ns/net")) && !Names($"{State}/owners").Any(owner =>
+                TextOf($"{folder}/cgroup").Contains($"/fnq/{owner}/", StringComparison.Ordinal))),
+    ];
 
     /// <summary>The network namespaces of a worker's sandboxes while they live.</summary>
     public static IReadOnlySet<string> NetworkNamespacesOf(int workerPid)
