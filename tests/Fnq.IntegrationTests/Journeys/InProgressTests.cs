@@ -9,7 +9,7 @@ namespace Fnq.IntegrationTests.Journeys;
 public sealed class InProgressTests(Platform platform)
 {
     [Fact]
-    public async Task While_a_change_is_in_progress_others_are_refused_and_the_old_code_serves()
+    public async Task While_a_change_is_in_progress_others_are_refused_and_the_function_serves()
     {
         var name = await platform.Api.DeployAsync("def handler(event, context):\n    return 'old'\n");
         var young = $"young-{Guid.NewGuid():N}";
@@ -26,7 +26,9 @@ public sealed class InProgressTests(Platform platform)
             Assert.Equal(
                 $"The operation cannot be performed at this time. An update is in progress for resource: arn:aws:lambda:us-east-1:123456789012:function:{name}",
                 second.Message);
-            Assert.Equal("\"old\"", (await platform.Api.CallAsync(name)).ToJsonString());
+
+            // AWS serves the old code until the update is Successful; Fnq promises only that nothing older serves after that.
+            Assert.Contains((await platform.Api.CallAsync(name)).ToJsonString(), (string[])["\"old\"", "\"new\""]);
 
             Assert.Equal(201, (await platform.Api.CreateAsync(LambdaApi.CreateRequest(young, "python3.13", "app.handler", zip))).Status);
             var early = await platform.Api.InvokeAsync(young);
