@@ -1,3 +1,4 @@
+using Fnq.Benchmarks.Cluster;
 using Fnq.Benchmarks.Load;
 using Fnq.Benchmarks.Rows;
 
@@ -7,6 +8,7 @@ namespace Fnq.Benchmarks;
 internal sealed class Bench(BenchSettings settings) : IAsyncDisposable
 {
     private readonly FnqClient _client = new(settings.Endpoint);
+    private readonly PrivateServers _servers = new(settings);
 
     public IReadOnlyList<IRow> Rows(IReadOnlyList<string> only)
     {
@@ -14,8 +16,17 @@ internal sealed class Bench(BenchSettings settings) : IAsyncDisposable
         [
             new WarmRow(settings, _client),
             new SingleClientRow(settings, _client),
+            new LaneRow(settings, _servers),
             new ColdRow("P4", Samples.PythonEcho, _client),
             new ColdRow("P5", Samples.NodeEcho, _client),
+            new BurstRow("P6", Samples.NodeSleeper, 200, settings.ServerPid, _client),
+            new BurstRow("P7", Samples.NodeEcho, 5_000, settings.ServerPid, _client),
+            new RecorderRow(settings, _servers),
+            new MemoryRow(settings, _servers),
+            new EnvironmentMemoryRow(_servers),
+            new IdleCpuRow(_servers),
+            new GrowthRow(settings, _client),
+            new StartRow(settings),
         ];
         var unknown = only.Except(all.Select(row => row.Id)).ToList();
         return unknown.Count == 0
@@ -23,9 +34,9 @@ internal sealed class Bench(BenchSettings settings) : IAsyncDisposable
             : throw new BenchException($"no such row: {string.Join(", ", unknown)}. There are {string.Join(", ", all.Select(row => row.Id))}.");
     }
 
-    public ValueTask DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         _client.Dispose();
-        return ValueTask.CompletedTask;
+        await _servers.DisposeAsync();
     }
 }

@@ -15,6 +15,9 @@ internal sealed record BenchSettings
 
     public required string RepositoryFolder { get; init; }
 
+    /// <summary>The instance's <c>fnq serve</c>.</summary>
+    public required int ServerPid { get; init; }
+
     /// <summary>Of a main measurement; side measurements take half of it.</summary>
     public required TimeSpan Window { get; init; }
 
@@ -28,8 +31,13 @@ internal sealed record BenchSettings
         DataFolder = Text("FNQ_DATA"),
         RuntimesFolder = Text("FNQ_RUNTIMES"),
         RepositoryFolder = Text("FNQ_ROOT"),
+        ServerPid = Pid(Path.Combine(Text("FNQ_DATA"), "run", "fnq.pid")),
         Window = window,
     };
+
+    private static int Pid(string file) => File.Exists(file) && int.TryParse(File.ReadAllText(file), out var pid)
+        ? pid
+        : throw new BenchException("the instance does not run: ./fnq up -d first.");
 
     private static string Text(string name) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } text
         ? text

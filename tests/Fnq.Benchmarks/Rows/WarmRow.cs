@@ -30,7 +30,7 @@ internal sealed class SingleClientRow(BenchSettings settings, FnqClient client) 
     public string Title => "warm sync, 1 client";
 
     public Task<IReadOnlyList<Figure>> MeasureAsync(CancellationToken cancellationToken) =>
-        new WarmLoad(settings, client).OneAsync("P2", Samples.NodeEcho, cancellationToken);
+        new WarmLoad(settings, client).OneAsync("P2", Samples.NodeEcho, settings.Window, cancellationToken);
 }
 
 /// <summary>Interleaves the yardstick with a warm function's load.</summary>
@@ -60,7 +60,7 @@ internal sealed class WarmLoad(BenchSettings settings, FnqClient client)
         return [median with { Note = $"{function.Runtime}, {function.MemoryMb} MB; p50 {at.P50Milliseconds:0.0} ms, p99 {at.P99Milliseconds:0.0} ms" }];
     }
 
-    public async Task<IReadOnlyList<Figure>> OneAsync(string id, SampleFunction function, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<Figure>> OneAsync(string id, SampleFunction function, TimeSpan window, CancellationToken cancellationToken)
     {
         await using var functions = new DeployedFunctions(client);
         var name = await functions.AddAsync(function, cancellationToken);
@@ -69,8 +69,8 @@ internal sealed class WarmLoad(BenchSettings settings, FnqClient client)
         var (p50, p99, rate) = (new List<Figure>(), new List<Figure>(), new List<Figure>());
         for (var round = 0; round < settings.Rounds; round++)
         {
-            var yardstick = await YardstickRow.OneAsync(settings.PlatformAmqpUrl, settings.Window / 2, cancellationToken);
-            var load = await RunAsync(name, 1, settings.Window, cancellationToken);
+            var yardstick = await YardstickRow.OneAsync(settings.PlatformAmqpUrl, window / 2, cancellationToken);
+            var load = await RunAsync(name, 1, window, cancellationToken);
             p50.Add(new Figure($"{id}.p50", load.P50Milliseconds, "ms", yardstick.P50Milliseconds));
             p99.Add(new Figure($"{id}.p99", load.P99Milliseconds, "ms"));
             rate.Add(new Figure($"{id}.rate", load.PerSecond, "req/s", yardstick.PerSecond));
