@@ -122,6 +122,7 @@ internal sealed partial class LaneCaller : IAsyncDisposable
         await channel.BasicConsumeAsync(DirectReplyTo, autoAck: true, consumer, cancellationToken);
         channel.BasicReturnAsync += OnReturnedAsync;
         channel.ChannelShutdownAsync += (_, _) => FailAllAsync(channel);
+        KeptConnection.EndWith(connection, channel);
         _watch.Use(connection);
         _channel = channel;
     }
@@ -137,6 +138,9 @@ internal sealed partial class LaneCaller : IAsyncDisposable
         {
             case LaneTopology.Kind.Held:
                 pending.Advance(RequestProgress.Held);
+                break;
+            case LaneTopology.Kind.Released:
+                pending.Release();
                 break;
             case LaneTopology.Kind.Started:
                 pending.Advance(RequestProgress.Started);

@@ -48,6 +48,8 @@ internal sealed class TestServers : IAsyncDisposable
     /// <summary>Starts again whatever was killed; data and ports stay.</summary>
     public async Task MendAsync() => _ = (await ScriptAsync("start", _folder)).Checked;
 
+    public async Task<string> RabbitMqCtlAsync(params string[] arguments) => (await ScriptAsync("rabbitmqctl", _folder, arguments)).Checked;
+
     public async ValueTask DisposeAsync()
     {
         if (_containers is not null)
@@ -73,8 +75,8 @@ internal sealed class TestServers : IAsyncDisposable
         };
     }
 
-    private static Task<ShellResult> ScriptAsync(string verb, string folder) =>
-        Shell.RunAsync("bash", [Path.Combine(Repository.Root, "scripts", "servers.sh"), verb, folder]);
+    private static Task<ShellResult> ScriptAsync(string verb, string folder, params string[] arguments) =>
+        Shell.RunAsync("bash", [Path.Combine(Repository.Root, "scripts", "servers.sh"), verb, folder, .. arguments]);
 
     private int PidOf(string server)
     {
