@@ -16,12 +16,12 @@ die() { say "images.sh: $*"; exit 1; }
 source "$here/docker-packages.sh"
 
 registries_answer() {
-  local url code
+  local image
   case ${FNQ_IMAGES:-auto} in local) return 1 ;; public) return 0 ;; esac
-  for url in https://registry-1.docker.io/v2/ https://mcr.microsoft.com/v2/; do
-    code=$(curl --silent --output /dev/null --max-time 5 --write-out '%{http_code}' "$url" 2>/dev/null) || return 1
-    [[ $code == 200 || $code == 401 ]] || return 1
-  done
+  # The defaults of the Dockerfile: where they can be had, so can the rest.
+  while read -r image; do
+    timeout 10 docker manifest inspect "$image" >/dev/null 2>&1 || return 1
+  done < <(sed -nE 's/^ARG FNQ_(SDK|BASE)_IMAGE=(.+)$/\2/p' "$here/../Dockerfile")
 }
 
 dotnet_root() {
