@@ -7,8 +7,8 @@ namespace Fnq.Execution;
 /// <summary>All environments of this node, pool by pool, and the room that they share.</summary>
 internal sealed class WarmPool : IEnvironmentLeases, IAsyncDisposable
 {
-    /// <summary>The Shutdown phase of an environment takes 2 s at most; the sweeper of the next start takes the rest.</summary>
-    private static readonly TimeSpan DestroyLimit = TimeSpan.FromSeconds(5);
+    /// <summary>The Shutdown phase takes 2 s at most, many removals on a busy host several; peers sweep the rest.</summary>
+    private static readonly TimeSpan DestroyLimit = TimeSpan.FromSeconds(15);
 
     private readonly ConcurrentDictionary<DeploymentId, DeploymentPool> _pools = new();
     private readonly ConcurrentDictionary<Task, byte> _underWay = new();
@@ -149,9 +149,20 @@ internal sealed class WarmPool : IEnvironmentLeases, IAsyncDisposable
         }
     }
 
-    private DeploymentPool? OldestIdle(DeploymentPool? except = null) =>
-        _pools.Values.Where(pool => pool != except).Select(pool => (pool, idle: pool.LongestIdle()))
-            .Where(pair => pair.idle is not null).MaxBy(pair => pair.idle).pool;
+    private DeploymentPool? OldestIdle(DeploymentPool? except = null)
+    {
+        // By hand: MaxBy throws on an empty sequence of pairs, and empty is what a full node is.
+        var (oldest, longest) = ((DeploymentPool?)null, TimeSpan.MinValue);
+        foreach (var pool in _pools.Values)
+        {
+            if (pool != except && pool.LongestIdle() is { } idle && idle > longest)
+            {
+                (oldest, longest) = (pool, idle);
+            }
+        }
+
+        return oldest;
+    }
 
     private void ServeAll()
     {

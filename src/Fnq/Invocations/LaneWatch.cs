@@ -6,12 +6,12 @@ using RabbitMQ.Client.Exceptions;
 namespace Fnq.Invocations;
 
 /// <summary>
-/// Looks once a second, and only while requests are under way, at the lanes of those that wait for over a second: a lane
+/// Looks twice a second, and only while requests are under way, at the lanes of those that have waited since: a lane
 /// without a consumer has lost its workers, and what lies there is rescued.
 /// </summary>
 internal sealed partial class LaneWatch : IAsyncDisposable
 {
-    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(500);
 
     private readonly ConcurrentDictionary<string, PendingInvocation> _pending;
     private readonly TimeProvider _time;

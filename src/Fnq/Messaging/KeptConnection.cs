@@ -20,6 +20,7 @@ internal sealed partial class KeptConnection : IAsyncDisposable
     private readonly TaskCompletionSource _firstUp = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task _loop = Task.CompletedTask;
     private long _downSince;
+    private int _disposed;
 
     public KeptConnection(
         string url, string name, Func<IConnection, CancellationToken, Task> setUp, TimeProvider time, ILogger logger)
@@ -63,6 +64,11 @@ internal sealed partial class KeptConnection : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+        {
+            return; // Its owner's owner disposes too, and so does the container.
+        }
+
         await _closing.CancelAsync();
         await _loop.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _closing.Dispose();

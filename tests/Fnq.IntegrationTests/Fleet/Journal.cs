@@ -3,11 +3,9 @@ using System.Net;
 
 namespace Fnq.IntegrationTests.Fleet;
 
-/// <summary>One call as the client saw it; null answers are calls without one.</summary>
+/// <summary>One call as the client saw it.</summary>
 internal sealed record Call(string Function, DateTimeOffset SentAt, DateTimeOffset AnsweredAt, Answer Answer)
 {
-    public bool WasUnderWay(DateTimeOffset at) => SentAt <= at && at <= AnsweredAt;
-
     public override string ToString() => $"{Function} {(int)Answer.Status} after {Answer.Took.TotalMilliseconds:0} ms: {Answer.Body}";
 }
 
