@@ -49,10 +49,11 @@ public sealed class ArchitectureTests
         Assert.True(result.IsSuccessful, string.Join(", ", result.FailingTypeNames ?? []));
     }
 
+    /// <summary>CodeRequest is both a member of CreateFunction's request and the start of UpdateFunctionCode's, as in AWS's model.</summary>
     [Fact]
     public void Concrete_classes_are_sealed()
     {
-        var result = Platform.That().AreClasses().And().AreNotAbstract().And().DoNotHaveNameMatching("<|DisplayClass|JsonContext")
+        var result = Platform.That().AreClasses().And().AreNotAbstract().And().DoNotHaveNameMatching("<|DisplayClass|JsonContext|^CodeRequest$")
             .Should().BeSealed().Or().BeStatic().GetResult();
         Assert.True(result.IsSuccessful, string.Join(", ", result.FailingTypeNames ?? []));
     }

@@ -114,7 +114,8 @@ internal static class RestJson
         }
         catch (JsonException bad)
         {
-            throw BadContent(bad.Path is null or "$" ? bad.Message : $"Unexpected value at {bad.Path}.");
+            // The serializer's own words name our types; the reader's name only what it read.
+            throw BadContent(bad.Path is null ? bad.Message : $"Unexpected value at {bad.Path}.");
         }
     }
 }

@@ -133,7 +133,8 @@ internal sealed partial class ExecutionEnvironment
                 await StartProcessAsync();
             }
         }
-        catch (Exception e) when (e is IOException or InvalidOperationException or OperationCanceledException or TimeoutException or SandboxException or ObjectDisposedException)
+        catch (Exception e) when (e is IOException or InvalidOperationException or OperationCanceledException
+            or TimeoutException or SandboxException or ObjectDisposedException)
         {
             LogWorkFailed(Id, e);
             _reusable = false;

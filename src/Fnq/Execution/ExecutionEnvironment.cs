@@ -114,8 +114,8 @@ internal sealed partial class ExecutionEnvironment : IAsyncDisposable
         }
     }
 
-    /// <summary>Stops everything of the function until <see cref="Thaw"/> or the next invocation.</summary>
-    public void Freeze()
+    /// <summary>Stops everything of the function until <see cref="Thaw"/> or the next invocation. False: not now, ask again.</summary>
+    public bool Freeze()
     {
         lock (_gate)
         {
@@ -125,6 +125,8 @@ internal sealed partial class ExecutionEnvironment : IAsyncDisposable
                 _sandbox.Freeze();
                 _frozen = true;
             }
+
+            return _frozen;
         }
     }
 
@@ -213,7 +215,7 @@ internal sealed partial class ExecutionEnvironment : IAsyncDisposable
         var report = new RunReport(
             run.Id,
             duration.TotalMilliseconds,
-            (long)Math.Ceiling(init + duration.TotalMilliseconds),
+            end.Outcome == RunOutcome.PlatformLost ? 0 : (long)Math.Ceiling(init + duration.TotalMilliseconds),
             Deployment.MemorySizeMb,
             Math.Min(peak, Deployment.MemorySizeMb), // The sandbox has a little more for the platform's own: not the function's.
             init > 0 ? init : null,
@@ -231,7 +233,7 @@ internal sealed partial class ExecutionEnvironment : IAsyncDisposable
         await _services.Journal.AppendAsync(Record(run, end, report));
         return new InvocationResult
         {
-            Status = DispatchStatus.Completed,
+            Status = end.Outcome == RunOutcome.PlatformLost ? DispatchStatus.PlatformLost : DispatchStatus.Completed,
             Outcome = end.Outcome,
             Payload = end.Payload,
             IsFunctionError = end.Outcome != RunOutcome.Succeeded,

@@ -70,7 +70,9 @@ internal static partial class ConfigurationRules
         .OneOf("loggingConfig.systemLogLevel", request.LoggingConfig?.SystemLogLevel, "DEBUG", "INFO", "WARN")
         .Length("loggingConfig.logGroup", request.LoggingConfig?.LogGroup, 1, 512)
         .Pattern("loggingConfig.logGroup", request.LoggingConfig?.LogGroup, LogGroup(), LogGroupPattern)
-        .Keys("environment.variables", WithoutReserved(request), EnvironmentRules.IsName, $"Member must satisfy regular expression pattern: {EnvironmentRules.NamePattern}", isSecret: true)
+        .Keys(
+            "environment.variables", WithoutReserved(request), EnvironmentRules.IsName,
+            $"Member must satisfy regular expression pattern: {EnvironmentRules.NamePattern}", isSecret: true)
         .Values("environment.variables", request.Environment?.Variables, value => !value.Contains('\0'), "Member must not be null or contain NUL", isSecret: true);
 
     /// <summary>Reserved names break the pattern too, but have words of their own.</summary>

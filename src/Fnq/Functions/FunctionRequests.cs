@@ -3,7 +3,7 @@ using System.Text.Json;
 namespace Fnq.Functions;
 
 /// <summary>The members that CreateFunction and UpdateFunctionConfiguration have in common; null is "not given".</summary>
-internal record ConfigurationRequest
+internal abstract record ConfigurationRequest
 {
     public string? Runtime { get; init; }
     public string? Role { get; init; }

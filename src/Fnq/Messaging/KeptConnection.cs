@@ -52,6 +52,15 @@ internal sealed partial class KeptConnection : IAsyncDisposable
         await _firstUp.Task.WaitAsync(cancellationToken);
     }
 
+    /// <summary>A channel that the broker closes takes its connection along, so that both are set up again.</summary>
+    public static void EndWith(IConnection connection, IChannel channel) =>
+        channel.ChannelShutdownAsync += (_, _) =>
+        {
+            // Not awaited: this is a callback of the connection that is to close.
+            _ = connection.IsOpen ? connection.CloseAsync() : Task.CompletedTask;
+            return Task.CompletedTask;
+        };
+
     public async ValueTask DisposeAsync()
     {
         await _closing.CancelAsync();

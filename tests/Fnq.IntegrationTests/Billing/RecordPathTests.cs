@@ -112,7 +112,8 @@ public sealed class RecordPathTests
         await BillingServers.UntilAsync(() => ConsumesAsync(servers), () => Task.FromResult("no consumer"));
 
         await PublishAsync(servers, "hello"u8.ToArray());
-        await PublishAsync(servers, [.. Frame(BillingServers.Record()), .. Frame(BillingServers.Record() with { RunId = new RunId(Guid.Empty) }), .. Frame(BillingServers.Record())]);
+        var undated = BillingServers.Record() with { RunId = new RunId(Guid.Empty) };
+        await PublishAsync(servers, [.. Frame(BillingServers.Record()), .. Frame(undated), .. Frame(BillingServers.Record())]);
 
         await servers.WaitForRowsAsync(2);
         await BillingServers.UntilAsync(

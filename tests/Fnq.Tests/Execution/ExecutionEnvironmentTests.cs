@@ -74,7 +74,9 @@ public sealed class ExecutionEnvironmentTests : IAsyncDisposable
         {
             using var client = new RuntimeClient(sandbox);
             var next = await client.NextAsync(killed);
-            await client.SendAsync("POST", $"invocation/{next.RequestId}/error", "{\"errorMessage\":\"x\"}", "Lambda-Runtime-Function-Error-Type: Runtime.Lies!\r\n", killed);
+            await client.SendAsync(
+                "POST", $"invocation/{next.RequestId}/error", "{\"errorMessage\":\"x\"}",
+                "Lambda-Runtime-Function-Error-Type: Runtime.Lies!\r\n", killed);
             await client.NextAsync(killed);
         });
         var result = await environment.InvokeAsync(EnvironmentHarness.Request(), default);

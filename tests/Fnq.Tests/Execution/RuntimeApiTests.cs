@@ -85,7 +85,9 @@ public sealed class RuntimeApiTests : IAsyncDisposable
         });
         Assert.Equal(413, answers[0].Status);
         Assert.Equal("{\"errorMessage\":\"Exceeded maximum allowed payload size (6291556 bytes).\",\"errorType\":\"RequestEntityTooLarge\"}\n", answers[0].Body);
-        Assert.Equal("{\"errorMessage\":\"Response payload size exceeded maximum allowed payload size (6291556 bytes).\",\"errorType\":\"Function.ResponseSizeTooLarge\"}", result);
+        Assert.Equal(
+            """{"errorMessage":"Response payload size exceeded maximum allowed payload size (6291556 bytes).","errorType":"Function.ResponseSizeTooLarge"}""",
+            result);
         Assert.Equal(RunOutcome.ResponseTooLarge, _harness.Records[0].Outcome);
     }
 
