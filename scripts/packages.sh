@@ -29,6 +29,8 @@ missing_test_packages() {
   if [[ -x $FNQ_ROOT/tests/compose/run.sh ]]; then needs dockerd docker.io; fi
 }
 
+missing_bench_packages() { needs wrk wrk; }
+
 needs() { command -v "$1" >/dev/null || printf '%s\n' "$2"; } # command package
 
 install_packages() { # package...

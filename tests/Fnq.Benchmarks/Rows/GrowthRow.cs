@@ -21,7 +21,8 @@ internal sealed class GrowthRow(BenchSettings settings, FnqClient client) : IRow
         {
             while (functions.Names.Count < count)
             {
-                await functions.AddAsync(Samples.NodeEcho, cancellationToken);
+                var name = await functions.AddAsync(Samples.NodeEcho, cancellationToken);
+                await client.VerifyEchoAsync(name, samples: 1, cancellationToken);
             }
 
             var load = await RunAsync(functions.Names, 256, SignedRequests.Distinct, 64, cancellationToken);
