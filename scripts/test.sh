@@ -20,8 +20,8 @@ run_tests() {
   local packages
   mapfile -t packages < <(missing_packages yes yes; missing_test_packages)
   install_packages "${packages[@]}"
-  timed "the build" build_all
-  timed "the runtimes" build_runtimes
+  timed "The build" build_all
+  timed "The runtimes" build_runtimes
   dotnet_suite Fnq.Tests
   # The same folder: what is built there is tested, used by the integration tests and by the containers.
   FNQ_TEST_RUNTIME_NAMES="${TEST_RUNTIMES[*]}" script_suite src/runtimes/tests/run.sh "$FNQ_TEST_RUNTIMES"
@@ -32,10 +32,12 @@ run_tests() {
 }
 
 timed() { # what command...
-  local begun=$SECONDS
+  local begun=$SECONDS what=$1 status
   shift
   "$@"
-  say "== ($(( SECONDS - begun )) s)"
+  status=$?
+  say "== $what: $(( SECONDS - begun )) s"
+  return "$status"
 }
 
 # A runtime that is there already is kept; building one takes half a minute.
@@ -66,7 +68,7 @@ container_suites() {
   say "== The Docker engine"
   export FNQ_DOCKER_DIR=${FNQ_DOCKER_DIR:-$FNQ_DATA/docker}
   if ! "$FNQ_ROOT/scripts/dockerd.sh" status 2>/dev/null; then OWN_ENGINE=yes; fi
-  if ! timed "the engine and its images" start_engine; then
+  if ! timed "The engine and its images" start_engine; then
     reason=$(tail -n 1 "$FNQ_DATA/log/engine.log")
     if [[ ${CI:-} == true ]]; then
       say "No Docker engine can be used here, which CI must have: $reason"
@@ -92,12 +94,12 @@ container_suites() {
   script_suite tests/compose/run.sh
 }
 
+# Exports go to a file, progress to us and to a log, whose last line tells why when it fails.
 start_engine() {
-  {
-    "$FNQ_ROOT/scripts/dockerd.sh" start >"$FNQ_DATA/log/engine.env" 2> >(tee "$FNQ_DATA/log/engine.log" >&2) &&
-      ( eval "$(<"$FNQ_DATA/log/engine.env")"; "$FNQ_ROOT/scripts/images.sh" env ) >"$FNQ_DATA/log/images.env" \
-        2> >(tee -a "$FNQ_DATA/log/engine.log" >&2)
-  } || return 1
+  local exports
+  "$FNQ_ROOT/scripts/dockerd.sh" start 2>&1 >"$FNQ_DATA/log/engine.env" | tee "$FNQ_DATA/log/engine.log" >&2 || return 1
+  exports=$(<"$FNQ_DATA/log/engine.env")
+  ( eval "$exports"; "$FNQ_ROOT/scripts/images.sh" env ) 2>&1 >"$FNQ_DATA/log/images.env" | tee -a "$FNQ_DATA/log/engine.log" >&2 || return 1
   cat "$FNQ_DATA/log/images.env" >>"$FNQ_DATA/log/engine.env"
 }
 
