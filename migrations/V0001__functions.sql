@@ -44,6 +44,8 @@ create table function_versions (
   code_digest                    text not null references code_packages (digest),
   code_size                      bigint not null,
   deployment_id                  text not null references deployments (id),
+  -- The last one that became Successful: what runs on when an update fails.
+  served_deployment_id           text references deployments (id),
   revision_id                    uuid not null,
   last_modified                  timestamptz not null,
   state                          text not null,
@@ -56,6 +58,7 @@ create table function_versions (
 );
 create index function_versions_code on function_versions (code_digest);
 create index function_versions_deployment on function_versions (deployment_id);
+create index function_versions_served on function_versions (served_deployment_id);
 create index function_versions_unfinished on function_versions (last_modified)
   where state = 'Pending' or last_update_status = 'InProgress';
 

@@ -5,7 +5,9 @@ using Fnq.Contracts;
 namespace Fnq.Functions;
 
 /// <summary>What an invocation needs to know of a function's version; nothing is made per request.</summary>
-internal sealed record InvocationTarget(DeploymentId Deployment, string Version, string State, string UnqualifiedArn, string QualifiedArn);
+/// <param name="IsChanging">A change is in progress: what it ends in is not known yet.</param>
+internal sealed record InvocationTarget(
+    DeploymentId Deployment, string Version, string State, bool IsChanging, string UnqualifiedArn, string QualifiedArn);
 
 /// <summary>
 /// Names to deployments, in memory: a warm invocation reads no database. An entry lives until its function changes;
@@ -74,12 +76,14 @@ internal sealed class FunctionCatalog(FunctionStore store, DeploymentCatalog dep
         var versions = await store.ReadVersionsAsync(function, CancellationToken.None);
         return versions.Select(view => view.Version).ToFrozenDictionary(
             row => row.Number,
-            row => new InvocationTarget(new(row.DeploymentId), row.Version, row.State, function.Arn, $"{function.Arn}:{row.Version}"));
+            row => new InvocationTarget(
+                new(FunctionLifecycle.DeploymentToRun(row)), row.Version, row.State, FunctionLifecycle.IsInProgress(row),
+                function.Arn, $"{function.Arn}:{row.Version}"));
     }
 
     /// <summary>What is missing or about to change is read again by the next request.</summary>
     private static bool IsSettled(FrozenDictionary<int, InvocationTarget> targets) =>
-        targets.Count > 0 && targets.Values.All(target => target.State == FunctionState.Active);
+        targets.Count > 0 && targets.Values.All(target => target is { State: FunctionState.Active, IsChanging: false });
 
     private void Drop(FunctionKey function, Entry entry) =>
         _entries.TryRemove(new KeyValuePair<FunctionKey, Entry>(function, entry));

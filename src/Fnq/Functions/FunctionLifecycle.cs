@@ -6,6 +6,10 @@ internal static class FunctionLifecycle
     public static bool IsInProgress(FunctionVersionRow row) =>
         row.State == FunctionState.Pending || row.LastUpdateStatus == UpdateStatus.InProgress;
 
+    /// <summary>What an invocation runs: the newest, but the one before it when the newest cannot be run anywhere.</summary>
+    public static string DeploymentToRun(FunctionVersionRow row) =>
+        row.LastUpdateStatus == UpdateStatus.Failed ? row.ServedDeploymentId ?? row.DeploymentId : row.DeploymentId;
+
     public static void BeginCreate(FunctionVersionRow row)
     {
         row.State = FunctionState.Pending;
@@ -28,6 +32,7 @@ internal static class FunctionLifecycle
         row.RevisionId = newRevision;
         if (ok)
         {
+            row.ServedDeploymentId = row.DeploymentId;
             (row.State, row.StateReason, row.StateReasonCode) = (FunctionState.Active, null, null);
             (row.LastUpdateStatus, row.LastUpdateStatusReason, row.LastUpdateStatusReasonCode) = (UpdateStatus.Successful, null, null);
         }

@@ -32,6 +32,9 @@ internal sealed class FunctionVersionRow
     public required long CodeSize { get; set; }
     public required string DeploymentId { get; set; }
 
+    /// <summary>The last one that became Successful; null before the first.</summary>
+    public string? ServedDeploymentId { get; set; }
+
     /// <summary>Optimistic concurrency: every change makes a new one.</summary>
     public required Guid RevisionId { get; set; }
     public required DateTimeOffset LastModified { get; set; }

@@ -84,14 +84,14 @@ internal sealed partial class FunctionStore
             $"""
             update deployments d set retired_at = {now}
             where account_id = {key.AccountId} and region = {key.Region} and name = {key.Name} and retired_at is null
-              and not exists (select from function_versions v where v.deployment_id = d.id)
+              and not exists (select from function_versions v where d.id in (v.deployment_id, v.served_deployment_id))
             """, cancellationToken);
         var before = now - RetiredFor;
         var dropped = await context.Database.ExecuteSqlAsync(
             $"""
             delete from deployments d
             where account_id = {key.AccountId} and region = {key.Region} and name = {key.Name} and retired_at < {before}
-              and not exists (select from function_versions v where v.deployment_id = d.id)
+              and not exists (select from function_versions v where d.id in (v.deployment_id, v.served_deployment_id))
             """, cancellationToken);
         if (dropped > 0)
         {
