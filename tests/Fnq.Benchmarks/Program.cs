@@ -1,1 +1,3 @@
-System.Console.WriteLine("bench");
+using Fnq.Benchmarks;
+
+return await BenchCommand.RunAsync(args);

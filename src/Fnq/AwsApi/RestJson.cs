@@ -91,12 +91,12 @@ internal static class RestJson
             json.WriteString("Reason", reason);
         }
 
-        if (error.Member != MessageMember.LowerWithoutType)
+        if (error.Member is MessageMember.Capital or MessageMember.Lower)
         {
             json.WriteString("Type", error.Status >= StatusCodes.Status500InternalServerError ? "Service" : "User");
         }
 
-        json.WriteString(error.Member == MessageMember.Capital ? "Message" : "message", error.Message);
+        json.WriteString(error.Member is MessageMember.Capital or MessageMember.CapitalWithoutType ? "Message" : "message", error.Message);
         json.WriteEndObject();
     }
 

@@ -18,6 +18,12 @@ internal sealed record BillingOptions
     /// <summary>A publish without an answer by then is unknown: it is sent again, and the run id makes the second one harmless.</summary>
     public TimeSpan ConfirmTimeout { get; init; } = TimeSpan.FromSeconds(2);
 
+    /// <summary>
+    /// How long records gather after a batch. Measured at 64 clients: broker and database spend 95 µs of CPU on a request's
+    /// record without it (batches of a dozen), 25 µs with it (batches of some hundred).
+    /// </summary>
+    public TimeSpan GatherTime { get; init; } = TimeSpan.FromMilliseconds(50);
+
     /// <summary>How often the journals of processes that died are looked for; a free lock gives no signal.</summary>
     public TimeSpan AdoptionInterval { get; init; } = TimeSpan.FromSeconds(5);
 

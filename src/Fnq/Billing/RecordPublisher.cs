@@ -73,6 +73,7 @@ internal sealed partial class RecordPublisher(
                     journal.Confirm(batch);
                     meters.Published.Add(batch.Records);
                     progressed();
+                    await GatherAsync(batch, stopping);
                 }
 
                 if (stopping.IsCancellationRequested)
@@ -92,6 +93,27 @@ internal sealed partial class RecordPublisher(
         finally
         {
             await RecordQueue.CloseAsync(connection);
+        }
+    }
+
+    /// <summary>
+    /// A small batch costs broker and database as much as a large one: what follows it within a moment goes together. The
+    /// records are safe in the journal meanwhile; only strict billing has callers who wait for the confirm.
+    /// </summary>
+    private async Task GatherAsync(JournalBatch sent, CancellationToken stopping)
+    {
+        if (options.Strict || sent.Records >= BillingLimits.BatchRecords || stopping.IsCancellationRequested)
+        {
+            return;
+        }
+
+        try
+        {
+            await Task.Delay(options.GatherTime, time, stopping);
+        }
+        catch (OperationCanceledException)
+        {
+            // The rest is published at once.
         }
     }
 

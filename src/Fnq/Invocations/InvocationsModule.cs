@@ -16,6 +16,7 @@ internal sealed class InvocationsModule(string platformAmqpUrl, bool localHandof
             provider.GetRequiredService<LaneCaller>(),
             localHandoff ? provider.GetService<IEnvironmentLeases>() : null,
             provider.GetService<LaneWorker>()));
+        services.AddSingleton<InvocationMeters>();
         services.AddSingleton<IInvoker, FleetInvoker>();
         services.AddSingleton(provider =>
             new ReadinessCheck("broker link of callers", () => provider.GetRequiredService<LaneCaller>().IsUp));

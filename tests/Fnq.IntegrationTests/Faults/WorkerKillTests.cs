@@ -55,7 +55,8 @@ public sealed class WorkerKillTests
             Assert.True(call.AnsweredAt - killedAt < AnswerLimit + Slack, $"{call} was answered {call.AnsweredAt - killedAt} after the kill");
         });
         Assert.All(journal.With(HttpStatusCode.OK), call => Assert.Equal(call.Function, call.Answer.Reply.Marker));
-        var records = (await fleet.Records.OfAllAsync(journal.With(HttpStatusCode.OK).Select(call => call.Answer.RequestId).Concat(failed.Select(call => call.Answer.RequestId))))
+        var answered = journal.With(HttpStatusCode.OK).Concat(failed).Select(call => call.Answer.RequestId);
+        var records = (await fleet.Records.OfAllAsync(answered))
             .ToLookup(record => record.RequestId);
         Assert.All(failed, call => Assert.Equal(RunOutcome.PlatformLost, Assert.Single(records[call.Answer.RequestId]).Outcome));
 

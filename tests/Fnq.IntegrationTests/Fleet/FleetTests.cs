@@ -50,7 +50,8 @@ public sealed class FleetTests
         Assert.Equal(answers.Count, records.Count);
         Assert.All(records, record => Assert.Equal(RunOutcome.Succeeded, record.Outcome));
         var workers = records.ToDictionary(record => record.RequestId, record => record.Worker);
-        var warmWorkers = answers.Where(each => each.Answer.Reply.Count > 1).GroupBy(each => workers[each.Answer.RequestId]).ToDictionary(group => group.Key, group => group.Count());
+        var warmWorkers = answers.Where(each => each.Answer.Reply.Count > 1)
+            .GroupBy(each => workers[each.Answer.RequestId]).ToDictionary(group => group.Key, group => group.Count());
         Assert.Equal(2, warmWorkers.Count);
         TestContext.Current.SendDiagnosticMessage(
             "{0} answers, {1} environments, warm runs by worker {2}", answers.Count,

@@ -4,7 +4,8 @@ using Npgsql;
 
 namespace Fnq.IntegrationTests.Fleet;
 
-internal sealed record RecordRow(Guid RunId, Guid RequestId, string Function, RunOutcome Outcome, string Worker, string Environment, long BilledMilliseconds, int MemoryMb, int Delivery);
+internal sealed record RecordRow(
+    Guid RunId, Guid RequestId, string Function, RunOutcome Outcome, string Worker, string Environment, long BilledMilliseconds, int MemoryMb, int Delivery);
 
 /// <summary>The billing records as anybody can read them.</summary>
 internal sealed class RecordTable(NpgsqlDataSource source) : IAsyncDisposable

@@ -81,7 +81,8 @@ public sealed class RecordTests
             line => (string)line!["function"]!, line => ((long)line!["invocations"]!, (long)line["billedMs"]!));
         Assert.Equal(
             rows.GroupBy(row => row.Function).Select(group => (
-                group.Key, (group.LongCount(row => row.Outcome != RunOutcome.PlatformLost), group.Sum(row => row.BilledMilliseconds)))).OrderBy(line => line.Key),
+                group.Key,
+                (group.LongCount(row => row.Outcome != RunOutcome.PlatformLost), group.Sum(row => row.BilledMilliseconds)))).OrderBy(line => line.Key),
             usage.Select(line => (line.Key, line.Value)).OrderBy(line => line.Key));
     }
 }

@@ -54,7 +54,8 @@ internal sealed class TestFleet : IAsyncDisposable
     public async Task<int> UnackedAsync()
     {
         var lines = await Servers.RabbitMqCtlAsync("--quiet", "list_queues", "-p", "fnq", "name", "messages_unacknowledged", "--no-table-headers");
-        return lines.Split('\n').Select(line => line.Split('\t')).Where(row => row is [var name, _] && (name.StartsWith("fnq.lane.", StringComparison.Ordinal) || name == "fnq.cold"))
+        return lines.Split('\n').Select(line => line.Split('\t'))
+            .Where(row => row is [var name, _] && (name.StartsWith("fnq.lane.", StringComparison.Ordinal) || name == "fnq.cold"))
             .Sum(row => int.Parse(row[1]));
     }
 
