@@ -50,28 +50,6 @@ internal sealed class TestServers : IAsyncDisposable
 
     public async Task<string> RabbitMqCtlAsync(params string[] arguments) => (await ScriptAsync("rabbitmqctl", _folder, arguments)).Checked;
 
-    /// <summary>When the broker noticed that a connection of this name was gone, by its own log.</summary>
-    public async Task<DateTimeOffset> LostConnectionAsync(string name, DateTimeOffset after)
-    {
-        DateTimeOffset? noticed = null;
-        await Until.TrueAsync(
-            () =>
-            {
-                foreach (var line in File.ReadLines(Path.Combine(_folder, "log", "rabbitmq.log")))
-                {
-                    if (line.Contains("closing AMQP connection", StringComparison.Ordinal) && line.Contains($" - {name},", StringComparison.Ordinal)
-                        && DateTimeOffset.TryParse(line[..32], out var at) && at >= after)
-                    {
-                        noticed = at;
-                    }
-                }
-
-                return noticed is not null;
-            },
-            $"the broker notices the loss of {name}");
-        return noticed!.Value;
-    }
-
     public async ValueTask DisposeAsync()
     {
         if (_containers is not null)
