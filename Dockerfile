@@ -34,8 +34,9 @@ FROM ${FNQ_BASE_IMAGE}
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
     ca-certificates crun curl debian-archive-keyring iproute2 libssl3 mmdebstrap npm procps skopeo umoci
+# Sandbox users pass through this folder to runtimes and code: an OCI runtime opens them inside the user namespace.
 RUN groupadd --gid 10001 fnq && useradd --uid 10001 --gid fnq --no-create-home --home-dir /var/lib/fnq fnq \
- && install -d -o fnq -g fnq -m 0750 /var/lib/fnq
+ && install -d -o fnq -g fnq -m 0711 /var/lib/fnq
 COPY --from=build /dotnet /usr/share/dotnet
 COPY --from=build /publish /opt/fnq
 COPY scripts/docker-entry.sh /usr/local/bin/fnq

@@ -53,6 +53,17 @@ read_settings() { # the environment wins over the file
   done <"$settings/env"
 }
 
+# Workers on one machine share its memory; a container with a limit of its own is measured by the server.
+choose_memory() {
+  local memory limit=''
+  if [[ -n ${FNQ_WORKER_MEMORY_MB:-} ]]; then return 0; fi
+  unset FNQ_WORKER_MEMORY_MB
+  memory=$(awk '/^MemTotal:/ { print int($2 / 1024) }' /proc/meminfo)
+  read -r limit 2>/dev/null </sys/fs/cgroup/memory.max || read -r limit 2>/dev/null </sys/fs/cgroup/memory/memory.limit_in_bytes || true
+  if [[ $limit =~ ^[0-9]{1,15}$ ]] && ((limit / 1048576 < memory)); then return 0; fi
+  export FNQ_WORKER_MEMORY_MB=$((memory * 8 / 10 / ${FNQ_WORKERS_PER_HOST:-3}))
+}
+
 # Each step is allowed by SYS_ADMIN and undone with the container.
 prepare_worker() {
   local mountpoint number
@@ -94,5 +105,8 @@ if [[ ${1:-} == env ]]; then # printed for a shell on the host, which reaches on
   export FNQ_PORT=${FNQ_PUBLISHED_PORT:-9000}
   FNQ_AMQP_URL=${FNQ_AMQP_URL/@rabbitmq:5672/@127.0.0.1:${FNQ_PUBLISHED_AMQP_PORT:-5672}}
 fi
-if [[ ${1:-} == serve && $* == *worker* && $EUID == 0 ]]; then prepare_worker; fi
+if [[ ${1:-} == serve && $* == *worker* && $EUID == 0 ]]; then
+  choose_memory
+  prepare_worker
+fi
 exec "${server[@]}" "$@"

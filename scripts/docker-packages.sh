@@ -6,7 +6,9 @@ debian_mirror() { # the archive this machine itself installs from
   local uri
   uri=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null |
     awk '!/^#/ && (/^deb / || /^URIs:/) { for (i = 1; i <= NF; i++) if ($i ~ /^https?:.*\/debian\/?$/) { print $i; exit } }')
-  printf '%s' "${FNQ_DEBIAN_MIRROR:-${uri:-http://deb.debian.org/debian}}"
+  uri=${FNQ_DEBIAN_MIRROR:-$uri}
+  [[ -n $uri ]] || { printf 'No Debian mirror among the apt sources: set FNQ_DEBIAN_MIRROR.\n' >&2; return 1; }
+  printf '%s' "$uri"
 }
 
 # Runs apt-get against one other Debian release, with lists and caches of its own.

@@ -16,12 +16,12 @@ die() { say "images.sh: $*"; exit 1; }
 source "$here/docker-packages.sh"
 
 registries_answer() {
-  local url code
+  local image
   case ${FNQ_IMAGES:-auto} in local) return 1 ;; public) return 0 ;; esac
-  for url in https://registry-1.docker.io/v2/ https://mcr.microsoft.com/v2/; do
-    code=$(curl --silent --output /dev/null --max-time 5 --write-out '%{http_code}' "$url" 2>/dev/null) || return 1
-    [[ $code == 200 || $code == 401 ]] || return 1
-  done
+  # The defaults of the Dockerfile: where they can be had, so can the rest.
+  while read -r image; do
+    timeout 10 docker manifest inspect "$image" >/dev/null 2>&1 || return 1
+  done < <(sed -nE 's/^ARG FNQ_(SDK|BASE)_IMAGE=(.+)$/\2/p' "$here/../Dockerfile")
 }
 
 dotnet_root() {
@@ -113,9 +113,10 @@ print_env() {
     return 0
   fi
   local name
-  for name in debian sdk postgres rabbitmq:3; do build "$name"; done
+  for name in debian sdk postgres rabbitmq:3 rabbitmq:4; do build "$name"; done
   printf 'export %s=%q\n' FNQ_BASE_IMAGE "$(image_of debian)" FNQ_SDK_IMAGE "$(image_of sdk)" \
-    FNQ_POSTGRES_IMAGE "$(image_of postgres)" FNQ_RABBITMQ_IMAGE "$(image_of rabbitmq:"${FNQ_RABBITMQ_LINE:-3}")"
+    FNQ_POSTGRES_IMAGE "$(image_of postgres)" FNQ_RABBITMQ_IMAGE "$(image_of rabbitmq:"${FNQ_RABBITMQ_LINE:-4}")" \
+    FNQ_RABBITMQ3_IMAGE "$(image_of rabbitmq:3)" FNQ_RABBITMQ4_IMAGE "$(image_of rabbitmq:4)"
   # Testcontainers' own clean-up container is an image from a registry too.
   printf 'export TESTCONTAINERS_RYUK_DISABLED=true\n'
 }

@@ -35,7 +35,7 @@ clean_up() {
 
 # Sets what is particular to one runtime. Sources are the files that end up in it.
 describe() {
-  environment=() entrypoint_mode=exec
+  environment=() entrypoint_mode=exec heap_option=''
   case $1 in
     python3.13)
       packages=python3.13,python3-boto3,libstdc++6 sources=(python) revision=python:3.13.v1
@@ -46,6 +46,7 @@ describe() {
       major=${1:6:2}
       packages=libstdc++6 sources=(nodejs) revision=nodejs:$major.v1
       entrypoint=(/var/lang/bin/node /var/runtime/index.cjs)
+      heap_option=--max-old-space-size=
       environment=("AWS_EXECUTION_ENV=AWS_Lambda_$1"
         "NODE_PATH=/opt/nodejs/node$major/node_modules:/opt/nodejs/node_modules:/var/runtime/node_modules:/var/runtime:/var/task")
       ;;
@@ -127,6 +128,7 @@ write_manifest() {
     printf '{\n  "name": "%s",\n  "runtimeVersion": "%s",\n' "$name" "$revision"
     printf '  "arnHash": "%s",\n' "$(printf '%s %s' "$digest" "$versions" | sha256sum | cut -d' ' -f1)"
     printf '  "entrypointMode": "%s",\n  "entrypoint": [%s],\n' "$entrypoint_mode" "$(json_list '"%s"' "${entrypoint[@]}")"
+    printf '  "heapOption": "%s",\n' "$heap_option"
     printf '  "environment": {%s},\n' "$(json_list '"%s": "%s"' "${environment[@]}")"
     printf '  "digest": "%s"\n}\n' "$digest"
   } >"$dest/manifest.json"

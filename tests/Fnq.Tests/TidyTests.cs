@@ -7,7 +7,7 @@ namespace Fnq.Tests;
 public sealed partial class TidyTests
 {
     private const int MaxLines = 400;
-    private const int MaxLineLength = 170;
+    private const int MaxLineLength = 160;
     private const int MaxMethodLines = 70;
 
     [Fact]
@@ -18,7 +18,7 @@ public sealed partial class TidyTests
     public void Lines_stay_short() =>
         Assert.Empty(Offences((path, lines) => lines
             .Select((line, index) => (line, number: index + 1))
-            .Where(pair => pair.line.Length > MaxLineLength && !LongText().IsMatch(pair.line))
+            .Where(pair => Literal().Replace(pair.line, "").Length > MaxLineLength)
             .Select(pair => $"{path}:{pair.number}: {pair.line.Length} characters")));
 
     [Fact]
@@ -75,11 +75,11 @@ public sealed partial class TidyTests
     [GeneratedRegex(@"(Manager|Helper|Helpers|Util|Utils|Utilities|Common|Base|Impl)\.cs$")]
     private static partial Regex VagueName();
 
-    /// <summary>AWS's own sentences stay on one line, so that they can be searched for.</summary>
+    /// <summary>Text is not counted: AWS's own sentences stay on one line, so that they can be searched for.</summary>
     [GeneratedRegex("""
-        "[^"]{90,}"
-        """)]
-    private static partial Regex LongText();
+        "([^"\\]|\\.)*"
+        """, RegexOptions.IgnorePatternWhitespace)]
+    private static partial Regex Literal();
 
     [GeneratedRegex(@"\b(class|record|struct|interface|enum)\b")]
     private static partial Regex TypeDeclaration();

@@ -98,17 +98,6 @@ database_answers() {
 
 hostname_of() { docker compose exec -T "$1" hostname -i | tr -d '\r' | cut -d' ' -f1; }
 
-settings_stay() { # a second start keeps passwords and data
-  local before after
-  before=$(setting FNQ_PLATFORM_AMQP_URL)
-  docker compose exec -T rabbitmq rabbitmqctl -q add_vhost kept
-  docker compose up -d --wait --force-recreate rabbitmq postgres
-  after=$(setting FNQ_PLATFORM_AMQP_URL)
-  [[ -n $before && $before == "$after" ]]
-  docker compose exec -T rabbitmq rabbitmqctl -q --no-table-headers list_vhosts | grep -qx kept
-  broker_users && database_answers
-}
-
 # --- privileges ----------------------------------------------------------------------------------------------
 
 unprivileged() { # api, triggers and scheduler: not root, no capability, nothing can be gained
@@ -190,22 +179,24 @@ read_env() {
   [[ $AWS_ENDPOINT_URL == *":$FNQ_PORT" && -n $AWS_ACCESS_KEY_ID && -n $AWS_SECRET_ACCESS_KEY ]]
 }
 
+hello=(--runtime python3.13 --handler lambda_function.lambda_handler --memory-size 256 --timeout 10
+  --role arn:aws:iam::123456789012:role/lambda-basic-exec --zip-file "fileb://$work/function.zip")
+
 create() {
   cat >"$work/lambda_function.py" <<'PY'
-import os, socket
+import os
 
 def lambda_handler(event, context):
-    return {"message": "Hello " + event["name"], "host": socket.gethostname(), "uid": os.getuid()}
+    print("greets", event["name"])
+    return {"message": "Hello " + event["name"], "uid": os.getuid()}
 PY
   (cd "$work" && zip -q function.zip lambda_function.py)
-  call lambda create-function --function-name hello-world --runtime python3.13 \
-    --handler lambda_function.lambda_handler --memory-size 256 --timeout 10 \
-    --role arn:aws:iam::123456789012:role/lambda-basic-exec --zip-file "fileb://$work/function.zip"
-  call lambda wait function-active-v2 --function-name hello-world
+  call lambda create-function "${hello[@]}" --function-name hello-1
+  call lambda wait function-active-v2 --function-name hello-1
 }
 
-invoke() {
-  call lambda invoke --function-name hello-world --payload '{"name":"DevCraftly"}' \
+invoke() { # invoke FUNCTION
+  call lambda invoke --function-name "$1" --payload '{"name":"DevCraftly"}' \
     --cli-binary-format raw-in-base64-out "$work/response.json" | tee "$work/answer.json"
   cat "$work/response.json"
   [[ $(jq -r .StatusCode "$work/answer.json") == 200 && $(jq -r '.FunctionError // "none"' "$work/answer.json") == none ]]
@@ -217,9 +208,61 @@ scale() {
   eventually 120 services_healthy 3
 }
 
-restart_keeps() { # a function survives down and up
+restart_keeps() { # passwords, keys, the broker's data and the function survive down and up
+  local before
+  before=$(setting FNQ_PLATFORM_AMQP_URL)
+  docker compose exec -T rabbitmq rabbitmqctl -q add_vhost kept
   docker compose down --timeout 30
-  all_up 2 && invoke
+  all_up 2
+  [[ -n $before && $(setting FNQ_PLATFORM_AMQP_URL) == "$before" ]]
+  [[ $(docker compose exec -T rabbitmq rabbitmqctl -q --no-table-headers list_vhosts) == *kept* ]]
+  invoke hello-1
+}
+
+# A message for a function without a lane goes to the workers in turn, so several new functions reach both.
+both_workers() {
+  local number running=() process
+  for number in 2 3 4; do call lambda create-function "${hello[@]}" --function-name "hello-$number" & running+=($!); done
+  for process in "${running[@]}"; do wait "$process"; done
+  for number in 2 3 4; do call lambda wait function-active-v2 --function-name "hello-$number"; done
+  for number in 2 3 4; do invoke "hello-$number"; done
+  eventually 30 records_of_workers 2
+}
+
+records_of_workers() { # from the billing records
+  local url
+  url=$(setting FNQ_POSTGRES_URL)
+  [[ $(docker compose exec -T postgres psql -At "${url/@postgres:/@localhost:}" -c 'select count(distinct worker) from invocation_records') == "$1" ]]
+}
+
+usage_is_there() { # one run of each function so far
+  [[ $(docker compose exec -T api fnq usage --json | jq -c '[.[] | {function, invocations}] | sort_by(.function) | map(.invocations)') == '[1,1,1,1]' ]]
+}
+
+logs_are_there() {
+  docker compose exec -T worker fnq logs hello-1 >"$work/logs"
+  cat "$work/logs"
+  grep -q '^[^ ]* REPORT RequestId: .*Max Memory Used: ' "$work/logs" && grep -q 'greets DevCraftly' "$work/logs"
+}
+
+workers_share_memory() { # what all workers may use together fits the machine with one worker more
+  local share total
+  share=$(docker compose logs --no-color worker | grep -m 1 -o 'worker memory=[0-9]*' | cut -d= -f2)
+  total=$(awk '/^MemTotal:/ { print int($2 / 1024) }' /proc/meminfo)
+  say "$share of $total MiB a worker"
+  ((share > 0 && share * 3 <= total))
+}
+
+nothing_left() { # containers, networks, volumes, control groups
+  local containers label=label=com.docker.compose.project=$COMPOSE_PROJECT_NAME
+  containers=$(docker compose ps -aq --no-trunc)
+  [[ -n $containers ]]
+  docker compose down --volumes --timeout 30
+  [[ -z $(docker container ls --all --quiet --filter "$label") ]]
+  [[ -z $(docker network ls --quiet --filter "$label") ]]
+  [[ -z $(docker volume ls --quiet --filter "$label") ]]
+  find /sys/fs/cgroup -type d >"$work/cgroups"
+  ! grep -F "$containers" "$work/cgroups"
 }
 
 # --- run -----------------------------------------------------------------------------------------------------
@@ -237,24 +280,31 @@ unset FNQ_ACCESS_KEY_ID FNQ_SECRET_ACCESS_KEY
 
 check "the image builds" docker compose build
 check "only workers have privileges, ports are on loopback" only_workers_gain
-check "RabbitMQ and Postgres become healthy" docker compose up -d --wait rabbitmq postgres
+if [[ ${1:-} == infrastructure ]]; then
+  check "RabbitMQ and Postgres become healthy" docker compose up -d --wait rabbitmq postgres
+else
+  check "docker compose up -d brings up two workers" all_up 2
+fi
 check "the broker answers on its published port" broker_greets
 check "broker users see their own virtual host only" broker_users
 check "the database takes the generated password only" database_answers
-check "settings and data survive new containers" settings_stay
 check "api, triggers and scheduler run without privileges" unprivileged
 check "a worker makes sandboxes" sandboxes
 check "a worker has no capability to spare" no_spare_capability
 if [[ ${1:-} != infrastructure ]]; then
-  check "docker compose up -d brings up two workers" all_up 2
+  check "workers share the machine's memory" workers_share_memory
   check "fnq env prints credentials and the published port" read_env
   # shellcheck disable=SC1091
   if [[ -s $work/env ]]; then source "$work/env"; fi
   check "create-function, wait active" create
-  check "invoke" invoke
+  check "invoke" invoke hello-1
+  check "functions run on both workers" both_workers
+  check "fnq usage in a container" usage_is_there
+  check "fnq logs in a container" logs_are_there
   check "--scale worker=3" scale
-  check "invoke with three workers" invoke
-  check "down and up keeps the function" restart_keeps
+  check "invoke with three workers" invoke hello-1
+  check "down and up keeps function, data and passwords" restart_keeps
+  check "down -v leaves nothing" nothing_left
 fi
 say "$passed passed, $failed failed"
 ((failed == 0))

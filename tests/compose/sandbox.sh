@@ -27,7 +27,7 @@ network() { # a network namespace of the worker's own making, as in Fnq/Executio
   net=$!
   until [[ $(readlink "/proc/$net/ns/net") != "$(readlink /proc/self/ns/net)" ]]; do kill -0 "$net" || return 1; done
   nsenter --net="/proc/$net/ns/net" ip link set lo up &&
-    nsenter --net="/proc/$net/ns/net" ip -o addr show lo | grep -q 127.0.0.1
+    [[ $(nsenter --net="/proc/$net/ns/net" ip -o addr show lo) == *127.0.0.1* ]]
 }
 
 bundle() { # bundle COMMAND, run by sh in the sandbox

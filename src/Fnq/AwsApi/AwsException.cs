@@ -9,6 +9,9 @@ internal enum MessageMember
     /// <summary><c>{"Type":"User","message":…}</c></summary>
     Lower,
 
+    /// <summary><c>{"Message":…}</c>, no Type: AccessDenied, which comes from before the service.</summary>
+    CapitalWithoutType,
+
     /// <summary><c>{"message":…}</c>, no Type: exceptions outside the service model.</summary>
     LowerWithoutType,
 }

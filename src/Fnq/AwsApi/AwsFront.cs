@@ -98,8 +98,9 @@ internal sealed partial class AwsFront
     {
         http.Response.Clear();
         http.Response.Headers["x-amzn-RequestId"] = requestId.ToString();
-        if (error.Status is StatusCodes.Status403Forbidden or StatusCodes.Status413PayloadTooLarge or StatusCodes.Status400BadRequest)
+        if (error.Status is >= StatusCodes.Status400BadRequest and < StatusCodes.Status500InternalServerError and not StatusCodes.Status429TooManyRequests)
         {
+            // Throttled ones come by the thousand and are counted instead.
             LogRefused(_logger, http.Request.Method, seen.Path, seen.AccessKeyId, http.Connection.RemoteIpAddress, error.Status, error.Type, requestId);
         }
 

@@ -91,12 +91,12 @@ internal static class RestJson
             json.WriteString("Reason", reason);
         }
 
-        if (error.Member != MessageMember.LowerWithoutType)
+        if (error.Member is MessageMember.Capital or MessageMember.Lower)
         {
             json.WriteString("Type", error.Status >= StatusCodes.Status500InternalServerError ? "Service" : "User");
         }
 
-        json.WriteString(error.Member == MessageMember.Capital ? "Message" : "message", error.Message);
+        json.WriteString(error.Member is MessageMember.Capital or MessageMember.CapitalWithoutType ? "Message" : "message", error.Message);
         json.WriteEndObject();
     }
 
@@ -114,7 +114,8 @@ internal static class RestJson
         }
         catch (JsonException bad)
         {
-            throw BadContent(bad.Path is null or "$" ? bad.Message : $"Unexpected value at {bad.Path}.");
+            // The serializer's own words name our types; the reader's name only what it read.
+            throw BadContent(bad.Path is null ? bad.Message : $"Unexpected value at {bad.Path}.");
         }
     }
 }

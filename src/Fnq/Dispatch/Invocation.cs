@@ -22,6 +22,8 @@ public sealed record InvocationRequest
 
     /// <summary>A run that has not begun by then never begins.</summary>
     public required DateTimeOffset StartDeadline { get; init; }
+    /// <summary>From here on it waits for its run; null when whoever sent it does not say.</summary>
+    public DateTimeOffset? AcceptedAt { get; init; }
     public string Trigger { get; init; } = "api";
     public int Attempt { get; init; } = 1;
     public int Delivery { get; init; } = 1;

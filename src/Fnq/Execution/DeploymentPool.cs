@@ -10,7 +10,7 @@ internal sealed partial class DeploymentPool(Deployment deployment, WarmPool nod
     // Last in, first out: surplus environments stay idle, freeze and age out.
     private readonly List<PooledEnvironment> _idle = [];
     private readonly HashSet<PooledEnvironment> _all = [];
-    private readonly Queue<TaskCompletionSource<IEnvironmentLease?>> _waiting = new();
+    private readonly Queue<EnvironmentWaiter> _waiting = new();
     private int _starting;
     private bool _retired;
     private int _seenMb;
@@ -37,7 +37,7 @@ internal sealed partial class DeploymentPool(Deployment deployment, WarmPool nod
 
     public ValueTask<IEnvironmentLease?> AcquireAsync(DateTimeOffset startDeadline)
     {
-        TaskCompletionSource<IEnvironmentLease?> waiter;
+        EnvironmentWaiter waiter;
         lock (_gate)
         {
             if (TakeIdle() is { } idle)
@@ -45,7 +45,7 @@ internal sealed partial class DeploymentPool(Deployment deployment, WarmPool nod
                 return ValueTask.FromResult<IEnvironmentLease?>(idle);
             }
 
-            waiter = new TaskCompletionSource<IEnvironmentLease?>(TaskCreationOptions.RunContinuationsAsynchronously);
+            waiter = new EnvironmentWaiter(time.GetTimestamp());
             _waiting.Enqueue(waiter);
         }
 
@@ -77,19 +77,21 @@ internal sealed partial class DeploymentPool(Deployment deployment, WarmPool nod
             return;
         }
 
-        if (!HandOver(environment))
-        {
-            node.Sweep.Arm();
-        }
+        Offer(environment);
     }
 
     public void Retire()
     {
-        _retired = true;
-        foreach (var environment in TakeAllIdle(_ => true))
+        List<PooledEnvironment> idle;
+        lock (_gate)
         {
-            Discard(environment);
+            // Under the gate: whoever comes back after this sees the mark and does not lie down in a pool that nobody tends.
+            _retired = true;
+            idle = [.. _idle];
+            _idle.Clear();
         }
+
+        idle.ForEach(environment => Discard(environment));
     }
 
     /// <summary>How long the environment that was returned first has been idle; null when none is idle.</summary>
@@ -101,23 +103,23 @@ internal sealed partial class DeploymentPool(Deployment deployment, WarmPool nod
         }
     }
 
-    /// <summary>Ends one idle environment for another deployment that needs the room; false when all are busy by now.</summary>
-    public bool TryEvict()
-    {
-        var oldest = TakeAllIdle(_ => true, most: 1);
-        oldest.ForEach(Discard);
-        return oldest.Count > 0;
-    }
+    /// <summary>Ends one idle environment for another deployment that needs the room; null when all are busy by now.</summary>
+    public Task? TryEvict() => TakeAllIdle(_ => true, most: 1) is [var oldest] ? Discard(oldest) : null;
 
     /// <summary>Freezes what has been idle for a while and ends what is too old. Returns when to look again.</summary>
     public TimeSpan Tend()
     {
         TakeAllIdle(environment => environment.IdleFor >= node.Options.IdleTimeout || environment.Age >= node.Options.MaxLife)
-            .ForEach(Discard);
+            .ForEach(environment => Discard(environment));
         foreach (var environment in TakeAllIdle(environment => !environment.IsFrozen && environment.IdleFor >= node.Options.FreezeAfter))
         {
             environment.Freeze();
-            HandOver(environment, keepIdleSince: true);
+            if (HandOver(environment, keepIdleSince: true) == HandedTo.Retirement)
+            {
+                Discard(environment);
+                continue;
+            }
+
             node.Idle(environment);
         }
 
@@ -127,16 +129,6 @@ internal sealed partial class DeploymentPool(Deployment deployment, WarmPool nod
                 : _idle.Exists(environment => !environment.IsFrozen) ? node.Options.FreezeAfter
                 : node.Options.IdleTimeout - _idle[0].IdleFor;
         }
-    }
-
-    private async ValueTask<IEnvironmentLease?> WaitAsync(
-        TaskCompletionSource<IEnvironmentLease?> waiter, DateTimeOffset startDeadline)
-    {
-        var left = startDeadline - time.GetUtcNow();
-        using var expiry = new CancellationTokenSource(left > TimeSpan.Zero ? left : TimeSpan.Zero, time);
-        await using var registration = expiry.Token.UnsafeRegister(
-            static (state, token) => ((TaskCompletionSource<IEnvironmentLease?>)state!).TrySetCanceled(token), waiter);
-        return await waiter.Task;
     }
 
     private PooledEnvironment? TakeIdle()
@@ -162,8 +154,23 @@ internal sealed partial class DeploymentPool(Deployment deployment, WarmPool nod
         }
     }
 
-    /// <summary>To the longest waiting, else to the idle ones. True when somebody had waited.</summary>
-    private bool HandOver(PooledEnvironment environment, bool keepIdleSince = false)
+    private void Offer(PooledEnvironment environment)
+    {
+        switch (HandOver(environment))
+        {
+            case HandedTo.Idle:
+                node.BecameIdle();
+                break;
+            case HandedTo.Retirement:
+                Discard(environment);
+                break;
+            default:
+                break;
+        }
+    }
+
+    /// <summary>To the longest waiting, else to the idle ones.</summary>
+    private HandedTo HandOver(PooledEnvironment environment, bool keepIdleSince = false)
     {
         lock (_gate)
         {
@@ -172,8 +179,13 @@ internal sealed partial class DeploymentPool(Deployment deployment, WarmPool nod
                 environment.MarkLeased();
                 if (waiter.TrySetResult(environment))
                 {
-                    return true;
+                    return HandedTo.Waiter;
                 }
+            }
+
+            if (_retired)
+            {
+                return HandedTo.Retirement;
             }
 
             if (!keepIdleSince)
@@ -186,23 +198,26 @@ internal sealed partial class DeploymentPool(Deployment deployment, WarmPool nod
                 _idle.Insert(0, environment);
             }
 
-            return false;
+            return HandedTo.Idle;
         }
     }
 
-    private void Discard(PooledEnvironment environment)
+    /// <summary>The task ends when its room is free again.</summary>
+    private Task Discard(PooledEnvironment environment)
     {
         lock (_gate)
         {
             if (!_all.Remove(environment))
             {
-                return;
+                return Task.CompletedTask;
             }
         }
 
         node.Gone(environment);
-        _ = DestroyAsync(environment);
+        var destruction = DestroyAsync(environment);
+        node.UnderWay(destruction);
         ServeWaiting();
+        return destruction;
     }
 
     private async Task DestroyAsync(PooledEnvironment environment)
@@ -222,137 +237,13 @@ internal sealed partial class DeploymentPool(Deployment deployment, WarmPool nod
         }
     }
 
-    /// <summary>Asks the policy what those who wait need, and does it.</summary>
-    public void ServeWaiting()
-    {
-        while (true)
-        {
-            var decision = Decide(out var reservedMb);
-            switch (decision)
-            {
-                case OverflowDecision.Start:
-                    _ = StartAsync(reservedMb);
-                    continue;
-                case OverflowDecision.CallForHelp:
-                    node.NeedsHelp(Deployment.Id);
-                    return;
-                case OverflowDecision.Refuse:
-                    RefuseAll(null);
-                    return;
-                default:
-                    return;
-            }
-        }
-    }
-
-    private OverflowDecision Decide(out int reservedMb)
-    {
-        lock (_gate)
-        {
-            reservedMb = ExpectedMb;
-            while (_waiting.TryPeek(out var first) && first.Task.IsCompleted)
-            {
-                _waiting.Dequeue();
-            }
-
-            var situation = new OverflowSituation(
-                _waiting.Count, _all.Count, _starting, node.StartsInFlight, Runs.Median(), ColdStart, node.Options.Cores, HasRoom: true);
-            if (OverflowPolicy.Decide(situation) is not OverflowDecision.Start)
-            {
-                return OverflowDecision.Wait;
-            }
-
-            switch (node.Reserve(reservedMb, this))
-            {
-                case Room.Reserved:
-                    _starting++;
-                    node.StartBegun();
-                    return OverflowDecision.Start;
-                case Room.Coming:
-                    return OverflowDecision.Wait;
-                default:
-                    return OverflowPolicy.Decide(situation with { HasRoom = false });
-            }
-        }
-    }
-
-    private async Task StartAsync(int reservedMb)
-    {
-        // Off the caller's thread: a start is long, and the caller only waits for whichever comes first.
-        await Task.Yield();
-        try
-        {
-            var environment = await node.Factory.StartAsync(Deployment, CancellationToken.None);
-            Started(new PooledEnvironment(this, environment, time) { ReservedMb = reservedMb });
-        }
-        catch (Exception error)
-        {
-            StartFailed(error, reservedMb);
-        }
-    }
-
-    private void Started(PooledEnvironment environment)
-    {
-        lock (_gate)
-        {
-            _starting--;
-            _all.Add(environment);
-            ColdStart = environment.Environment.ColdStart;
-        }
-
-        _ = WatchAsync(environment);
-        node.Came(environment);
-        if (_retired)
-        {
-            // Whoever waits still gets it; it is discarded on return.
-            LogStartedForRetired(Deployment.Id.Value);
-        }
-
-        // Before the policy is asked again: who gets this one waits no more.
-        if (!HandOver(environment))
-        {
-            node.Sweep.Arm();
-        }
-
-        node.StartEnded();
-    }
-
-    private void StartFailed(Exception error, int reservedMb)
-    {
-        bool nobodyElse;
-        lock (_gate)
-        {
-            _starting--;
-            nobodyElse = _all.Count + _starting == 0;
-        }
-
-        LogStartFailed(error, Deployment.Id.Value);
-        node.StartEnded();
-        node.Capacity.Release(reservedMb);
-        if (nobodyElse)
-        {
-            RefuseAll(new EnvironmentStartException(error));
-        }
-    }
-
-    private void RefuseAll(Exception? error)
-    {
-        lock (_gate)
-        {
-            while (_waiting.TryDequeue(out var waiter))
-            {
-                _ = error is null ? waiter.TrySetResult(null) : waiter.TrySetException(error);
-            }
-        }
-    }
-
     /// <summary>A sandbox that dies while idle must not be leased; one that dies while busy says so by IsReusable.</summary>
     private async Task WatchAsync(PooledEnvironment environment)
     {
         await environment.Environment.Ended;
         if (TryTake(environment))
         {
-            Discard(environment);
+            await Discard(environment);
         }
     }
 }

@@ -23,6 +23,11 @@ internal sealed class EnvironmentFactory(
         var runtime = runtimes.Find(deployment.Runtime)
             ?? throw new SandboxException($"runtime {deployment.Runtime} is not installed here: fnq runtimes install {deployment.Runtime}");
         var folders = await code.PrepareAsync(deployment, cancellationToken);
+        var id = Guid.NewGuid().ToString("N");
+        var name = new LogStreamName(DateOnly.FromDateTime(services.Time.GetUtcNow().UtcDateTime), deployment.Version, id);
+
+        // All that can fail for want of disk comes before the sandbox, which nobody would destroy.
+        var stream = services.Logs.Open(deployment.Function, name);
         ISandbox sandbox;
         try
         {
@@ -42,11 +47,9 @@ internal sealed class EnvironmentFactory(
             throw new SandboxException($"no sandbox for {deployment.Function}: {e.Message}", e);
         }
 
-        var id = Guid.NewGuid().ToString("N");
-        var name = new LogStreamName(DateOnly.FromDateTime(services.Time.GetUtcNow().UtcDateTime), deployment.Version, id);
-        var log = new EnvironmentLog(services.Logs.Open(deployment.Function, name), sandbox.Output, services.Time);
+        var log = new EnvironmentLog(stream, sandbox.Output, services.Time);
         var variables = EnvironmentVariables.Build(deployment, runtime, sandbox.RuntimeApiAddress, name.ToString());
-        var environment = new ExecutionEnvironment(id, deployment, sandbox, Plan(runtime, folders, variables), log, services);
+        var environment = new ExecutionEnvironment(id, deployment, sandbox, Plan(runtime, folders, deployment.MemorySizeMb, variables), log, services);
         await environment.StartAsync(orderedAt);
         if (environment.Phase is EnvironmentPhase.Faulted)
         {
@@ -57,9 +60,10 @@ internal sealed class EnvironmentFactory(
         return environment;
     }
 
-    internal static RuntimeStart Plan(RuntimeManifest runtime, CodeFolders folders, IReadOnlyDictionary<string, string> variables)
+    internal static RuntimeStart Plan(
+        RuntimeManifest runtime, CodeFolders folders, int memorySizeMb, IReadOnlyDictionary<string, string> variables)
     {
-        var entrypoint = runtime.ResolveEntrypoint(folders.CodeFolder, folders.LayersFolder);
+        var entrypoint = runtime.ResolveEntrypoint(folders.CodeFolder, folders.LayersFolder, memorySizeMb);
         var isWrapped = variables.TryGetValue(WrapperVariable, out var wrapper) && wrapper.Length > 0 && entrypoint is not null;
         return new RuntimeStart(runtime, isWrapped ? [wrapper!, .. entrypoint!] : entrypoint, runtime.Entrypoint, isWrapped, variables);
     }

@@ -114,8 +114,8 @@ internal sealed partial class ExecutionEnvironment : IAsyncDisposable
         }
     }
 
-    /// <summary>Stops everything of the function until <see cref="Thaw"/> or the next invocation.</summary>
-    public void Freeze()
+    /// <summary>Stops everything of the function until <see cref="Thaw"/> or the next invocation. False: not now, ask again.</summary>
+    public bool Freeze()
     {
         lock (_gate)
         {
@@ -125,6 +125,8 @@ internal sealed partial class ExecutionEnvironment : IAsyncDisposable
                 _sandbox.Freeze();
                 _frozen = true;
             }
+
+            return _frozen;
         }
     }
 
@@ -209,23 +211,29 @@ internal sealed partial class ExecutionEnvironment : IAsyncDisposable
             _reusable = false;
         }
 
+        var peak = (int)((usage.PeakMemoryBytes + 1024 * 1024 - 1) / (1024 * 1024));
         var report = new RunReport(
             run.Id,
             duration.TotalMilliseconds,
-            (long)Math.Ceiling(init + duration.TotalMilliseconds),
+            end.Outcome == RunOutcome.PlatformLost ? 0 : (long)Math.Ceiling(init + duration.TotalMilliseconds),
             Deployment.MemorySizeMb,
-            (int)((usage.PeakMemoryBytes + 1024 * 1024 - 1) / (1024 * 1024)),
+            Math.Min(peak, Deployment.MemorySizeMb), // The sandbox has a little more for the platform's own: not the function's.
             init > 0 ? init : null,
             end.Status,
             end.Status == "error" ? end.ErrorType : null);
-        PeakMemoryMb = report.PeakMemoryMb;
+        PeakMemoryMb = peak;
         WriteEnd(run, end, report);
         var tail = run.Request.WantsLogTail ? _log.TakeTail() : [];
         _services.Meters.Ran(duration, end.Outcome);
+        if (run.Request.AcceptedAt is { } accepted)
+        {
+            _services.Meters.Waited(run.StartedAt - accepted);
+        }
+
         await _services.Journal.AppendAsync(Record(run, end, report));
         return new InvocationResult
         {
-            Status = DispatchStatus.Completed,
+            Status = end.Outcome == RunOutcome.PlatformLost ? DispatchStatus.PlatformLost : DispatchStatus.Completed,
             Outcome = end.Outcome,
             Payload = end.Payload,
             IsFunctionError = end.Outcome != RunOutcome.Succeeded,

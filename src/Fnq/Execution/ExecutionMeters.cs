@@ -12,6 +12,7 @@ internal sealed class ExecutionMeters
     private readonly Counter<long> _coldStarts;
     private readonly Histogram<double> _init;
     private readonly Histogram<double> _duration;
+    private readonly Histogram<double> _queueWait;
     private readonly Counter<long> _errors;
 
     public ExecutionMeters(IMeterFactory factory)
@@ -20,6 +21,8 @@ internal sealed class ExecutionMeters
         _coldStarts = meter.CreateCounter<long>("fnq.environment.cold_starts", "{start}");
         _init = meter.CreateHistogram<double>("fnq.environment.init.duration", "s");
         _duration = meter.CreateHistogram<double>("fnq.run.duration", "s");
+        _queueWait = meter.CreateHistogram<double>(
+            "fnq.invocation.queue_wait", "s", "From the acceptance of an invocation to the beginning of its run, a cold start included");
         _errors = meter.CreateCounter<long>("fnq.run.errors", "{run}");
         meter.CreateObservableUpDownCounter("fnq.environments", Phases, "{environment}");
     }
@@ -43,6 +46,9 @@ internal sealed class ExecutionMeters
         _coldStarts.Add(1);
         _init.Record(init.TotalSeconds, new KeyValuePair<string, object?>("succeeded", succeeded));
     }
+
+    /// <summary>The acceptance is another node's clock, perhaps: a wait is never negative.</summary>
+    public void Waited(TimeSpan wait) => _queueWait.Record(Math.Max(wait.TotalSeconds, 0));
 
     public void Ran(TimeSpan duration, RunOutcome outcome)
     {

@@ -61,6 +61,7 @@ internal sealed class ExecutionModule(ExecutionOptions options) : IModule
         services.AddSingleton<IEnvironmentLeases>(provider => provider.GetRequiredService<WarmPool>());
         services.AddSingleton<IDeploymentPreparation, DeploymentPreparation>();
         services.AddHostedService<WorkerHost>();
+        services.AddHostedService<PeerSweep>();
     }
 
     private ISandboxBackend Backend(IServiceProvider provider) => options.Sandbox == "process"

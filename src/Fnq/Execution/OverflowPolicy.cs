@@ -7,6 +7,7 @@ namespace Fnq.Execution;
 /// <param name="StartsOnNode">Starts in flight for all deployments of the node.</param>
 /// <param name="MedianRun">Null before the first run has ended.</param>
 /// <param name="ColdStart">As measured here lately.</param>
+/// <param name="Waited">How long the first of them has waited: runs may be longer than the median says.</param>
 internal readonly record struct OverflowSituation(
     int Waiting,
     int Environments,
@@ -15,7 +16,8 @@ internal readonly record struct OverflowSituation(
     TimeSpan? MedianRun,
     TimeSpan ColdStart,
     int Cores,
-    bool HasRoom);
+    bool HasRoom,
+    TimeSpan Waited = default);
 
 internal enum OverflowDecision
 {
@@ -53,7 +55,7 @@ internal static class OverflowPolicy
 
     private static bool IsWorthAStart(in OverflowSituation now)
     {
-        if (now.Environments == 0 || now.MedianRun is not { } median)
+        if (now.Environments == 0 || now.Waited > now.ColdStart || now.MedianRun is not { } median)
         {
             return true;
         }

@@ -47,11 +47,7 @@ internal sealed class PooledEnvironment(DeploymentPool pool, ExecutionEnvironmen
 
     public TimeSpan IdleFor => time.GetElapsedTime(IdleSince);
 
-    public void Freeze()
-    {
-        Environment.Freeze();
-        _frozen = true;
-    }
+    public void Freeze() => _frozen = Environment.Freeze();
 
     /// <summary>Called as it is leased; the environment thaws by itself when it is invoked.</summary>
     public void MarkLeased() => _frozen = false;

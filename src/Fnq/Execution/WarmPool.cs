@@ -7,7 +7,11 @@ namespace Fnq.Execution;
 /// <summary>All environments of this node, pool by pool, and the room that they share.</summary>
 internal sealed class WarmPool : IEnvironmentLeases, IAsyncDisposable
 {
+    /// <summary>The Shutdown phase takes 2 s at most, many removals on a busy host several; peers sweep the rest.</summary>
+    private static readonly TimeSpan DestroyLimit = TimeSpan.FromSeconds(15);
+
     private readonly ConcurrentDictionary<DeploymentId, DeploymentPool> _pools = new();
+    private readonly ConcurrentDictionary<Task, byte> _underWay = new();
     private readonly TimeProvider _time;
     private readonly ILogger<DeploymentPool> _logger;
     private ILaneMembers? _lanes;
@@ -63,23 +67,44 @@ internal sealed class WarmPool : IEnvironmentLeases, IAsyncDisposable
     public int FirstGuessFor(Deployment deployment) => Math.Min(deployment.MemorySizeMb, Options.FirstGuessMb);
 
     /// <summary>Room for one more; if need be the environment that has been idle for longest ends for it.</summary>
-    public Room Reserve(int expectedMb, DeploymentPool asking)
+    public Room Reserve(int expectedMb, DeploymentPool asking, out Task? eviction)
     {
+        eviction = null;
+        if (_closed)
+        {
+            return Room.None;
+        }
+
         if (Capacity.TryReserve(expectedMb))
         {
             return Room.Reserved;
         }
 
-        // What is evicted frees its room when its sandbox is gone; RoomMade then asks again for those who wait.
-        return OldestIdle(except: asking) is { } pool && pool.TryEvict() ? Room.Coming : Room.None;
+        // The longest idle may have been leased since it was looked at; then the next one is as good.
+        while (eviction is null && OldestIdle(except: asking) is { } pool)
+        {
+            eviction = pool.TryEvict();
+        }
+
+        return eviction is null ? Room.None : Room.Coming;
     }
 
     public void StartBegun() => Interlocked.Increment(ref _startsInFlight);
+
+    /// <summary>A start that never began: nobody can start because of it.</summary>
+    public void StartGivenUp() => Interlocked.Decrement(ref _startsInFlight);
 
     public void StartEnded()
     {
         Interlocked.Decrement(ref _startsInFlight);
         ServeAll();
+    }
+
+    /// <summary>There is something to freeze, and something to end for a deployment that has nothing here.</summary>
+    public void BecameIdle()
+    {
+        Sweep.Arm();
+        _lanes?.RoomMade();
     }
 
     public void RoomMade()
@@ -96,6 +121,17 @@ internal sealed class WarmPool : IEnvironmentLeases, IAsyncDisposable
 
     public void NeedsHelp(DeploymentId deployment) => _lanes?.NeedsHelp(deployment);
 
+    /// <summary>Kept in sight, so that a stop leaves no sandbox behind.</summary>
+    public void UnderWay(Task startOrEnd)
+    {
+        if (!startOrEnd.IsCompleted)
+        {
+            _underWay.TryAdd(startOrEnd, default);
+            startOrEnd.ContinueWith(
+                (ended, all) => ((ConcurrentDictionary<Task, byte>)all!).TryRemove(ended, out _), _underWay, TaskScheduler.Default);
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
         _closed = true;
@@ -105,11 +141,28 @@ internal sealed class WarmPool : IEnvironmentLeases, IAsyncDisposable
         }
 
         await Sweep.DisposeAsync();
+        var closedAt = _time.GetTimestamp();
+        while (!_underWay.IsEmpty && _time.GetElapsedTime(closedAt) is var gone && gone < DestroyLimit)
+        {
+            // A start that ends now is followed by its destruction: another look.
+            await Task.WhenAll(_underWay.Keys).WaitAsync(DestroyLimit - gone, _time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
     }
 
-    private DeploymentPool? OldestIdle(DeploymentPool? except = null) =>
-        _pools.Values.Where(pool => pool != except).Select(pool => (pool, idle: pool.LongestIdle()))
-            .Where(pair => pair.idle is not null).MaxBy(pair => pair.idle).pool;
+    private DeploymentPool? OldestIdle(DeploymentPool? except = null)
+    {
+        // By hand: MaxBy throws on an empty sequence of pairs, and empty is what a full node is.
+        var (oldest, longest) = ((DeploymentPool?)null, TimeSpan.MinValue);
+        foreach (var pool in _pools.Values)
+        {
+            if (pool != except && pool.LongestIdle() is { } idle && idle > longest)
+            {
+                (oldest, longest) = (pool, idle);
+            }
+        }
+
+        return oldest;
+    }
 
     private void ServeAll()
     {

@@ -33,7 +33,7 @@ internal static class FunctionErrors
             "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to retrieve the latest Revision Id",
             MessageMember.Lower);
 
-    public static AwsException AccessDenied(string message) => new(403, "AccessDeniedException", message);
+    public static AwsException AccessDenied(string message) => new(403, "AccessDeniedException", message, MessageMember.CapitalWithoutType);
 
     public static AwsException TooLarge(string message) =>
         new(413, "RequestEntityTooLargeException", message, MessageMember.LowerWithoutType);

@@ -31,6 +31,7 @@ internal sealed class InvokeFunction(FunctionCatalog catalog, IInvoker invoker, 
             throw FunctionErrors.WrongState(target.State);
         }
 
+        var now = time.GetUtcNow();
         var result = await invoker.InvokeAsync(
             new InvocationRequest
             {
@@ -42,7 +43,8 @@ internal sealed class InvokeFunction(FunctionCatalog catalog, IInvoker invoker, 
                 ClientContext = headers.ClientContext,
                 TraceId = headers.TraceId,
                 WantsLogTail = headers.WantsLogTail,
-                StartDeadline = time.GetUtcNow() + options.StartWait,
+                AcceptedAt = now,
+                StartDeadline = now + options.StartWait,
             },
             request.Aborted);
         await AnswerAsync(request, target, headers, result);

@@ -19,7 +19,7 @@ internal static partial class FnqServer
     public static async Task<WebApplication> StartAsync(FnqSettings settings, CancellationToken cancellationToken)
     {
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
-        ConfigureLogging(builder.Logging);
+        ConfigureLogging(builder.Logging, settings);
         builder.WebHost.ConfigureKestrel(kestrel => Limit(kestrel, settings));
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton(settings);
@@ -63,18 +63,19 @@ internal static partial class FnqServer
         return false;
     }
 
-    private static void ConfigureLogging(ILoggingBuilder logging)
+    private static void ConfigureLogging(ILoggingBuilder logging, FnqSettings settings)
     {
+        const string timestamp = "yyyy-MM-ddTHH:mm:ss.fffZ ";
         logging.ClearProviders();
-        logging.AddSimpleConsole(console =>
-        {
-            console.SingleLine = true;
-            console.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
-            console.UseUtcTimestamp = true;
-        });
+        _ = settings.LogFormat == "json"
+            ? logging.AddJsonConsole(console => (console.TimestampFormat, console.UseUtcTimestamp) = (timestamp.TrimEnd(), true))
+            : logging.AddSimpleConsole(console => (console.SingleLine, console.TimestampFormat, console.UseUtcTimestamp) = (true, timestamp, true));
         logging.SetMinimumLevel(LogLevel.Information);
         logging.AddFilter("Microsoft", LogLevel.Warning);
         logging.AddFilter("MassTransit", LogLevel.Warning);
+
+        // Races on unique and foreign keys are expected and answered; EF would log each as an error.
+        logging.AddFilter("Microsoft.EntityFrameworkCore", LogLevel.Critical);
     }
 
     private static void Limit(KestrelServerOptions kestrel, FnqSettings settings)

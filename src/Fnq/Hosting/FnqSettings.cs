@@ -45,6 +45,9 @@ internal sealed record FnqSettings
     public required bool StrictBilling { get; init; }
     public required WorkerOptions Worker { get; init; }
 
+    /// <summary><c>text</c> for people, <c>json</c> for collectors: one object a line, with the members of each event.</summary>
+    public required string LogFormat { get; init; }
+
     public bool Has(string role) => Roles.Contains(role);
 
     public static NodeId NewNode(TimeProvider time) => new($"{Environment.MachineName}-{Guid.CreateVersion7(time.GetUtcNow()):N}"[..^12]);
@@ -74,6 +77,7 @@ internal sealed record FnqSettings
             SandboxStateFolder = read.Text("FNQ_SANDBOX_STATE", "/run/fnq"),
             LocalHandoff = read.Switch("FNQ_LOCAL_HANDOFF", true),
             StrictBilling = read.Switch("FNQ_BILLING_STRICT", false),
+            LogFormat = read.OneOf("FNQ_LOG_FORMAT", "text", "json"),
             Worker = new WorkerOptions
             {
                 MemoryMb = read.Number("FNQ_WORKER_MEMORY_MB", HostMemory.TotalMb * 8 / 10, 128, int.MaxValue),
@@ -81,6 +85,9 @@ internal sealed record FnqSettings
                 IdleTimeout = TimeSpan.FromSeconds(read.Number("FNQ_IDLE_TIMEOUT_SECONDS", 300, 1, 86_400)),
             },
         };
+        read.Refuse(
+            settings is { Production: true, Sandbox: "process" },
+            "FNQ_SANDBOX=process isolates nothing and is refused with FNQ_PRODUCTION=on: set FNQ_SANDBOX=oci");
         read.ThrowIfWrong();
         return settings;
     }

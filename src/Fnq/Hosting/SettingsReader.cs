@@ -62,6 +62,15 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string?> enviro
             : Wrong($"{name} has '{string.Join(',', unknown)}': roles are {string.Join(", ", all)}", all);
     }
 
+    /// <summary>A rule that concerns more than one setting.</summary>
+    public void Refuse(bool isWrong, string problem)
+    {
+        if (isWrong)
+        {
+            _problems.Add(problem);
+        }
+    }
+
     public void ThrowIfWrong()
     {
         if (_problems.Count > 0)

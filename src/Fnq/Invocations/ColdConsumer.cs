@@ -4,6 +4,7 @@ using Fnq.Contracts;
 using Fnq.Dispatch;
 using RabbitMQ.Client;
 using RabbitMQ.Client.Events;
+using RabbitMQ.Client.Exceptions;
 
 namespace Fnq.Invocations;
 
@@ -20,12 +21,15 @@ internal sealed class ColdConsumer(LaneWorker worker, IEnvironmentLeases leases,
     private readonly ConcurrentDictionary<DeploymentId, int> _taken = new();
     private IChannel? _channel;
     private string? _tag;
+    private int _resuming;
+    private volatile bool _stopped;
 
     public async Task OpenAsync(IConnection connection, CancellationToken cancellationToken)
     {
         var channel = await connection.CreateChannelAsync(cancellationToken: cancellationToken);
         await LaneTopology.DeclareAsync(channel, cancellationToken);
         await channel.BasicQosAsync(0, Prefetch, global: false, cancellationToken);
+        Fnq.Messaging.KeptConnection.EndWith(connection, channel);
         (_channel, _tag) = (channel, null);
         await ConsumeAsync();
     }
@@ -33,10 +37,31 @@ internal sealed class ColdConsumer(LaneWorker worker, IEnvironmentLeases leases,
     /// <summary>Called whenever room appears; cheap when the consumer is there already.</summary>
     public void Resume()
     {
-        if (_tag is null && leases.HasRoom)
+        if (_tag is null && !_stopped && Volatile.Read(ref _resuming) == 0 && leases.HasRoom && Interlocked.Exchange(ref _resuming, 1) == 0)
         {
-            _ = ConsumeAsync();
+            _ = ResumeAsync();
         }
+    }
+
+    /// <summary>For good: this worker takes nothing cold any more.</summary>
+    public async Task StopAsync()
+    {
+        _stopped = true;
+        await PauseAsync();
+    }
+
+    private async Task ResumeAsync()
+    {
+        try
+        {
+            await ConsumeAsync();
+        }
+        catch (Exception error) when (error is AlreadyClosedException or OperationInterruptedException)
+        {
+            ColdConsumerLog.TakeFailed(logger, error); // With a new link everything is set up again.
+        }
+
+        Volatile.Write(ref _resuming, 0);
     }
 
     public async Task PauseAsync()
@@ -50,6 +75,10 @@ internal sealed class ColdConsumer(LaneWorker worker, IEnvironmentLeases leases,
                 await channel.BasicCancelAsync(tag);
             }
         }
+        catch (Exception error) when (error is AlreadyClosedException or OperationInterruptedException)
+        {
+            ColdConsumerLog.TakeFailed(logger, error);
+        }
         finally
         {
             _gate.Release();
@@ -61,7 +90,7 @@ internal sealed class ColdConsumer(LaneWorker worker, IEnvironmentLeases leases,
         await _gate.WaitAsync();
         try
         {
-            if (_tag is null && _channel is { IsOpen: true } channel)
+            if (!_stopped && _tag is null && _channel is { IsOpen: true } channel)
             {
                 var consumer = new AsyncEventingBasicConsumer(channel);
                 consumer.ReceivedAsync += (_, delivery) =>
@@ -86,7 +115,7 @@ internal sealed class ColdConsumer(LaneWorker worker, IEnvironmentLeases leases,
         {
             if (delivery.BasicProperties.Type == LaneTopology.Kind.Help)
             {
-                await worker.OpenAsync(new DeploymentId(Encoding.UTF8.GetString(delivery.Body.Span)));
+                await TryOpenLaneAsync(new DeploymentId(Encoding.UTF8.GetString(delivery.Body.Span)));
                 await channel.BasicAckAsync(tag, multiple: false);
             }
             else
@@ -110,14 +139,28 @@ internal sealed class ColdConsumer(LaneWorker worker, IEnvironmentLeases leases,
         }
     }
 
+    /// <summary>A request runs without its lane too: what it costs is the warm start of the next one.</summary>
+    private async Task<bool> TryOpenLaneAsync(DeploymentId deployment)
+    {
+        try
+        {
+            await worker.OpenAsync(deployment);
+            return true;
+        }
+        catch (Exception error)
+        {
+            ColdConsumerLog.TakeFailed(logger, error);
+            return false;
+        }
+    }
+
     private async Task TakeRequestAsync(LaneDelivery delivery)
     {
         var deployment = delivery.Request.Deployment;
         var held = _taken.AddOrUpdate(deployment, 1, static (_, count) => count + 1);
         try
         {
-            await worker.OpenAsync(deployment);
-            if (held > SharePerDeployment && !delivery.Redelivered)
+            if (await TryOpenLaneAsync(deployment) && held > SharePerDeployment && !delivery.Redelivered)
             {
                 await replies.HandBackAsync(delivery, CancellationToken.None);
                 await delivery.AckAsync();

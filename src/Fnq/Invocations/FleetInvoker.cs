@@ -6,9 +6,16 @@ namespace Fnq.Invocations;
 /// Has a request run where its environment is: in this process by local hand-off when there is one, else wherever its
 /// lane leads.
 /// </summary>
-internal sealed class FleetInvoker(IDeployments deployments, LaneCaller lanes, LocalHandoff local) : IInvoker
+internal sealed class FleetInvoker(IDeployments deployments, LaneCaller lanes, LocalHandoff local, InvocationMeters meters) : IInvoker
 {
     public async ValueTask<InvocationResult> InvokeAsync(InvocationRequest request, CancellationToken cancellationToken)
+    {
+        var result = await DispatchAsync(request, cancellationToken);
+        meters.Answered(result);
+        return result;
+    }
+
+    private async ValueTask<InvocationResult> DispatchAsync(InvocationRequest request, CancellationToken cancellationToken)
     {
         if (await deployments.FindAsync(request.Deployment, cancellationToken) is not { } deployment)
         {

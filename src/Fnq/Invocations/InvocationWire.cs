@@ -57,12 +57,12 @@ internal static class InvocationWire
 
 internal sealed record RequestHead(
     Guid RequestId, Guid RunId, string Deployment, string Arn, string? ClientContext, string TraceId, bool Tail,
-    long StartDeadlineMs, string Trigger, int Attempt, int Delivery)
+    long StartDeadlineMs, string Trigger, int Attempt, int Delivery, long AcceptedMs)
 {
     public static RequestHead From(InvocationRequest request) => new(
         request.RequestId, request.RunId.Value, request.Deployment.Value, request.InvokedFunctionArn, request.ClientContext,
         request.TraceId, request.WantsLogTail, request.StartDeadline.ToUnixTimeMilliseconds(), request.Trigger,
-        request.Attempt, request.Delivery);
+        request.Attempt, request.Delivery, request.AcceptedAt?.ToUnixTimeMilliseconds() ?? 0);
 
     public InvocationRequest ToRequest(ReadOnlyMemory<byte> payload) => new()
     {
@@ -78,6 +78,7 @@ internal sealed record RequestHead(
         Trigger = Trigger,
         Attempt = Attempt,
         Delivery = Delivery,
+        AcceptedAt = AcceptedMs == 0 ? null : DateTimeOffset.FromUnixTimeMilliseconds(AcceptedMs),
     };
 }
 

@@ -1,4 +1,5 @@
 using Fnq.Dispatch;
+using Fnq.Telemetry;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 
@@ -15,7 +16,10 @@ internal sealed class InvocationsModule(string platformAmqpUrl, bool localHandof
             provider.GetRequiredService<LaneCaller>(),
             localHandoff ? provider.GetService<IEnvironmentLeases>() : null,
             provider.GetService<LaneWorker>()));
+        services.AddSingleton<InvocationMeters>();
         services.AddSingleton<IInvoker, FleetInvoker>();
+        services.AddSingleton(provider =>
+            new ReadinessCheck("broker link of callers", () => provider.GetRequiredService<LaneCaller>().IsUp));
         services.AddHostedService<CallerHost>();
     }
 
@@ -38,6 +42,8 @@ internal sealed class LanesModule(LaneOptions options) : IModule
         services.AddSingleton(options);
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<LaneReplies>(provider, options.PlatformAmqpUrl));
         services.AddSingleton<LaneWorker>();
+        services.AddSingleton(provider =>
+            new ReadinessCheck("broker link of lanes", () => provider.GetRequiredService<LaneWorker>().IsUp));
         services.AddHostedService<LaneHost>();
     }
 

@@ -19,34 +19,50 @@ internal sealed class Lane
 
     private readonly SemaphoreSlim _gate = new(1, 1);
     private readonly IChannel _channel;
-    private readonly Func<LaneDelivery, ILaneMember?, Task> _handle;
+    private readonly ILaneHandler _handler;
     private readonly TimeProvider _time;
+    private readonly TaskCompletionSource _quiet = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private string? _overflowTag;
+    private int _underWay;
+    private bool _closing;
 
-    private Lane(DeploymentId deployment, IChannel channel, Func<LaneDelivery, ILaneMember?, Task> handle, TimeProvider time) =>
-        (Deployment, _channel, _handle, _time, LastDeliveryAt) = (deployment, channel, handle, time, time.GetTimestamp());
+    private Lane(DeploymentId deployment, IChannel channel, ILaneHandler handler, TimeProvider time) =>
+        (Deployment, _channel, _handler, _time, LastDeliveryAt) = (deployment, channel, handler, time, time.GetTimestamp());
 
     public DeploymentId Deployment { get; }
 
-    public bool IsOpen => _channel.IsOpen;
+    public bool IsOpen => _channel.IsOpen && !Volatile.Read(ref _closing);
+
+    /// <summary>Nothing that came by this lane is still handled here.</summary>
+    public bool IsQuiet => Volatile.Read(ref _underWay) == 0;
 
     /// <summary>Timestamp of the last delivery: members stay out of a lane that nobody uses.</summary>
     public long LastDeliveryAt { get; private set; }
 
     public static async Task<Lane> OpenAsync(
-        IConnection connection, DeploymentId deployment, Func<LaneDelivery, ILaneMember?, Task> handle, TimeProvider time,
-        CancellationToken cancellationToken)
+        IConnection connection, DeploymentId deployment, ILaneHandler handler, TimeProvider time, CancellationToken cancellationToken)
     {
-        var channel = await connection.CreateChannelAsync(cancellationToken: cancellationToken);
-        await LaneTopology.DeclareLaneAsync(channel, deployment, cancellationToken);
-        var lane = new Lane(deployment, channel, handle, time);
-        lane._overflowTag = await lane.ConsumeAsync(null, OverflowPrefetch, OverflowPriority);
-        return lane;
+        for (var attempt = 1; ; attempt++)
+        {
+            var channel = await connection.CreateChannelAsync(cancellationToken: cancellationToken);
+            try
+            {
+                await LaneTopology.DeclareLaneAsync(channel, deployment, cancellationToken);
+                var lane = new Lane(deployment, channel, handler, time);
+                lane._overflowTag = await lane.ConsumeAsync(null, OverflowPrefetch, OverflowPriority);
+                channel.ChannelShutdownAsync += (_, _) => handler.OnShutdownAsync(lane, connection);
+                return lane;
+            }
+            catch (OperationInterruptedException) when (connection.IsOpen && attempt < 3)
+            {
+                // A worker that left the lane removed it between our declaration and our first consumer.
+            }
+        }
     }
 
     /// <summary>Makes an environment a consumer of its own: from now on the broker finds it when it is ready.</summary>
     public Task JoinAsync(ILaneMember member) => ExclusiveAsync(async () =>
-        member.ConsumerTag ??= await ConsumeAsync(member, prefetch: 1, WarmPriority));
+        member.ConsumerTag ??= _closing ? null : await ConsumeAsync(member, prefetch: 1, WarmPriority));
 
     /// <summary>What was already delivered to it still comes and is run by whichever environment is free.</summary>
     public Task LeaveAsync(ILaneMember member) => ExclusiveAsync(async () =>
@@ -68,23 +84,17 @@ internal sealed class Lane
         }
     });
 
-    /// <summary>Gives up the lane of a deployment that has no environment here. A message that came meanwhile keeps its queue.</summary>
+    /// <summary>Gives up the lane: takes nothing more, and closes when what came by it has been handled and acked.</summary>
     public async Task CloseAsync()
     {
+        Volatile.Write(ref _closing, true);
         await StopOverflowAsync();
-        await ExclusiveAsync(async () =>
+        if (!IsQuiet)
         {
-            try
-            {
-                // With nobody else on it the queue goes, so that the next request is cold at once and not stranded here.
-                await _channel.QueueDeleteAsync(LaneTopology.LaneOf(Deployment), ifUnused: true, ifEmpty: true);
-                await _channel.DisposeAsync();
-            }
-            catch (OperationInterruptedException)
-            {
-                // Others use it, or it is not empty. The broker has closed the channel, and what was unacked goes to them.
-            }
-        });
+            await _quiet.Task;
+        }
+
+        await ExclusiveAsync(async () => await _channel.DisposeAsync());
     }
 
     private async Task<string> ConsumeAsync(ILaneMember? member, ushort prefetch, int priority)
@@ -102,8 +112,25 @@ internal sealed class Lane
         LastDeliveryAt = _time.GetTimestamp();
 
         // Not awaited: a callback that waits for a run would hold back every other delivery of the channel.
-        _ = _handle(LaneDelivery.From(_channel, delivery), member);
+        Interlocked.Increment(ref _underWay);
+        _ = HandleAsync(LaneDelivery.From(_channel, delivery), member);
         return Task.CompletedTask;
+    }
+
+    private async Task HandleAsync(LaneDelivery delivery, ILaneMember? member)
+    {
+        await _handler.HandleAsync(delivery, member);
+        if (Interlocked.Decrement(ref _underWay) == 0)
+        {
+            if (Volatile.Read(ref _closing))
+            {
+                _quiet.TrySetResult();
+            }
+            else
+            {
+                _handler.OnQuiet(this);
+            }
+        }
     }
 
     /// <summary>Joining, leaving and closing take turns: the prefetch that is set is the one of the next consumer.</summary>
@@ -119,4 +146,17 @@ internal sealed class Lane
             _gate.Release();
         }
     }
+}
+
+/// <summary>What a lane's worker does with what comes by it.</summary>
+internal interface ILaneHandler
+{
+    /// <summary>Never throws.</summary>
+    Task HandleAsync(LaneDelivery delivery, ILaneMember? member);
+
+    /// <summary>All that came so far has been handled.</summary>
+    void OnQuiet(Lane lane);
+
+    /// <summary>Its channel has closed, alone or with its connection.</summary>
+    Task OnShutdownAsync(Lane lane, IConnection connection);
 }

@@ -122,6 +122,7 @@ internal sealed partial class LaneCaller : IAsyncDisposable
         await channel.BasicConsumeAsync(DirectReplyTo, autoAck: true, consumer, cancellationToken);
         channel.BasicReturnAsync += OnReturnedAsync;
         channel.ChannelShutdownAsync += (_, _) => FailAllAsync(channel);
+        KeptConnection.EndWith(connection, channel);
         _watch.Use(connection);
         _channel = channel;
     }
@@ -137,6 +138,9 @@ internal sealed partial class LaneCaller : IAsyncDisposable
         {
             case LaneTopology.Kind.Held:
                 pending.Advance(RequestProgress.Held);
+                break;
+            case LaneTopology.Kind.Released:
+                pending.Release();
                 break;
             case LaneTopology.Kind.Started:
                 pending.Advance(RequestProgress.Started);
@@ -172,6 +176,8 @@ internal sealed partial class LaneCaller : IAsyncDisposable
         Interlocked.CompareExchange(ref _channel, null, channel);
         foreach (var pending in _pending.Values)
         {
+            // The word that it had begun may be among what was lost: it counts as begun and is not sent again.
+            pending.Advance(RequestProgress.Started);
             pending.Reply.TrySetResult(null);
         }
 

@@ -21,6 +21,9 @@ internal static class LaneTopology
         /// <summary>A worker has the message and no environment for it yet: it may be sent again if the worker dies.</summary>
         public const string Held = "held";
 
+        /// <summary>The worker that held it has handed it on: from now on nobody knows how far it is.</summary>
+        public const string Released = "released";
+
         /// <summary>It has an environment now: it must not be sent again.</summary>
         public const string Started = "started";
         public const string Result = "result";
@@ -49,6 +52,21 @@ internal static class LaneTopology
             arguments: new Dictionary<string, object?> { ["x-expires"] = LaneExpiresMilliseconds },
             cancellationToken: cancellationToken);
         await channel.QueueBindAsync(LaneOf(deployment), InvokeExchange, deployment.Value, cancellationToken: cancellationToken);
+    }
+
+    /// <summary>
+    /// Removes a lane that has neither consumers nor messages, so that the next request is cold at once and not stranded
+    /// there. Unbound first: what is published meanwhile goes to the cold queue, and nothing is on its way into a queue
+    /// that is going. The channel may be closed by the broker when others were faster.
+    /// </summary>
+    public static async Task RemoveLaneIfUnusedAsync(IChannel channel, DeploymentId deployment, CancellationToken cancellationToken)
+    {
+        var lane = LaneOf(deployment);
+        if (await channel.QueueDeclarePassiveAsync(lane, cancellationToken) is { ConsumerCount: 0, MessageCount: 0 })
+        {
+            await channel.QueueUnbindAsync(lane, InvokeExchange, deployment.Value, cancellationToken: cancellationToken);
+            await channel.QueueDeleteAsync(lane, ifUnused: true, ifEmpty: true, cancellationToken: cancellationToken);
+        }
     }
 
     public static BasicProperties HelpNotice() => new() { Type = Kind.Help, Expiration = "1000" };

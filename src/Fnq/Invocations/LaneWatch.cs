@@ -6,13 +6,12 @@ using RabbitMQ.Client.Exceptions;
 namespace Fnq.Invocations;
 
 /// <summary>
-/// Looks once a second, and only while requests are under way, at the lanes of those that wait for over a second: a lane
-/// without a consumer has lost its workers, and a help notice brings another one, which then finds the messages with
-/// their redelivered flag as the broker set it.
+/// Looks twice a second, and only while requests are under way, at the lanes of those that have waited since: a lane
+/// without a consumer has lost its workers, and what lies there is rescued.
 /// </summary>
 internal sealed partial class LaneWatch : IAsyncDisposable
 {
-    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(500);
 
     private readonly ConcurrentDictionary<string, PendingInvocation> _pending;
     private readonly TimeProvider _time;
@@ -49,7 +48,12 @@ internal sealed partial class LaneWatch : IAsyncDisposable
                 .Select(pending => pending.Request.Deployment).Distinct().ToList();
             foreach (var deployment in lanes)
             {
-                await HelpIfDesertedAsync(deployment);
+                await RescueIfDesertedAsync(deployment);
+            }
+
+            if (lanes.Count > 0)
+            {
+                await LaneRescue.RescueColdAsync(await ChannelAsync(), CancellationToken.None);
             }
         }
         catch (Exception error) when (error is AlreadyClosedException or OperationInterruptedException or OperationCanceledException or TimeoutException)
@@ -66,26 +70,19 @@ internal sealed partial class LaneWatch : IAsyncDisposable
         }
     }
 
-    private async Task HelpIfDesertedAsync(DeploymentId deployment)
+    private async Task RescueIfDesertedAsync(DeploymentId deployment)
     {
-        var channel = await ChannelAsync();
         try
         {
-            var lane = await channel.QueueDeclarePassiveAsync(LaneTopology.LaneOf(deployment));
-            if (lane.ConsumerCount > 0)
+            if (await LaneRescue.RescueAsync(await ChannelAsync(), deployment, CancellationToken.None) is > 0 and var lost)
             {
-                return;
+                LogDeserted(deployment.Value, lost);
             }
         }
         catch (OperationInterruptedException)
         {
-            return; // No lane yet: the message is in the cold queue, where every worker with room sees it.
+            // No lane: the message is in the cold queue, where every worker with room sees it.
         }
-
-        LogDeserted(deployment.Value);
-        await channel.BasicPublishAsync(
-            "", LaneTopology.ColdQueue, mandatory: true, LaneTopology.HelpNotice(),
-            System.Text.Encoding.UTF8.GetBytes(deployment.Value));
     }
 
     private async Task<IChannel> ChannelAsync()
@@ -95,11 +92,12 @@ internal sealed partial class LaneWatch : IAsyncDisposable
             return open;
         }
 
-        return _channel = await (_connection ?? throw new OperationCanceledException()).CreateChannelAsync();
+        return _channel = await (_connection ?? throw new OperationCanceledException()).CreateChannelAsync(
+            new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true));
     }
 
-    [LoggerMessage(2110, LogLevel.Warning, "The lane of {Deployment} has no worker any more; calling for one")]
-    private partial void LogDeserted(string deployment);
+    [LoggerMessage(2110, LogLevel.Warning, "The lane of {Deployment} has no worker any more; {Lost} of its runs are lost")]
+    private partial void LogDeserted(string deployment, int lost);
 
     [LoggerMessage(2111, LogLevel.Debug, "The lanes could not be looked at")]
     private partial void LogLookFailed(Exception error);

@@ -12,7 +12,7 @@ namespace Fnq.Invocations;
 /// The worker's end of the lanes: takes from the cold queue while there is room, opens lanes, keeps environments in
 /// them, and runs what is delivered. The end of a run is journal, reply, return of the environment, ack.
 /// </summary>
-internal sealed partial class LaneWorker : ILaneMembers, IAsyncDisposable
+internal sealed partial class LaneWorker : ILaneMembers, ILaneHandler, IAsyncDisposable
 {
     private static readonly TimeSpan Demand = TimeSpan.FromSeconds(10);
 
@@ -52,10 +52,7 @@ internal sealed partial class LaneWorker : ILaneMembers, IAsyncDisposable
     public void Joined(ILaneMember member)
     {
         _members.GetOrAdd(member.Deployment, _ => new MembersHere()).Add(member);
-        if (_options.AlwaysInLane || LaneInUse(member.Deployment) is not null)
-        {
-            InBackground(async () => await (await OpenAsync(member.Deployment)).JoinAsync(member));
-        }
+        PutInLane(member);
     }
 
     public void Left(ILaneMember member)
@@ -69,19 +66,37 @@ internal sealed partial class LaneWorker : ILaneMembers, IAsyncDisposable
         InBackground(async () =>
         {
             await (await lane).LeaveAsync(member);
-            if (last && here!.IsEmpty && _lanes.TryRemove(new(member.Deployment, lane)))
+            if (last)
             {
-                await (await lane).CloseAsync();
+                OnQuiet(await lane);
             }
         });
     }
 
-    public void Idle(ILaneMember member)
+    public void Idle(ILaneMember member) => PutInLane(member);
+
+    /// <summary>A lane without environments, and with nothing under way that would start one, is given up.</summary>
+    public void OnQuiet(Lane lane)
     {
-        if (member.ConsumerTag is null && LaneInUse(member.Deployment) is { } lane)
+        if (lane.IsQuiet && !HasMembers(lane.Deployment))
         {
-            InBackground(() => lane.JoinAsync(member));
+            InBackground(() => GiveUpAsync(lane));
         }
+    }
+
+    /// <summary>With its connection all lanes are made anew; a channel that ended alone is replaced by itself.</summary>
+    public Task OnShutdownAsync(Lane lane, IConnection connection)
+    {
+        if (connection.IsOpen && TryForget(lane) && _members.TryGetValue(lane.Deployment, out var here))
+        {
+            foreach (var member in here.All())
+            {
+                member.ConsumerTag = null;
+                PutInLane(member);
+            }
+        }
+
+        return Task.CompletedTask;
     }
 
     /// <summary>Local demand has taken it: it leaves the lane until it has been idle for a while.</summary>
@@ -126,28 +141,22 @@ internal sealed partial class LaneWorker : ILaneMembers, IAsyncDisposable
         Interlocked.Increment(ref _running);
         try
         {
-            switch (LaneDelivery.Decide(delivery.Redelivered, delivery.Request.StartDeadline, _time.GetUtcNow()))
-            {
-                case DeliveryDecision.ReportRedelivered:
-                    await _replies.TellAsync(delivery, LaneTopology.Kind.Redelivered);
-                    break;
-                case DeliveryDecision.Drop:
-                    await _replies.AnswerAsync(delivery, InvocationResult.Of(DispatchStatus.Expired));
-                    break;
-                default:
-                    await RunAsync(delivery, member);
-                    break;
-            }
-
+            await HandleOnceAsync(delivery, member);
             await delivery.AckAsync();
         }
-        catch (Exception error) when (error is AlreadyClosedException or IOException or OperationInterruptedException or ObjectDisposedException)
+        catch (Exception error) when (!delivery.Channel.IsOpen)
         {
             LogLinkLost(error); // Unacked, the broker delivers it again with its flag set, and the caller decides.
         }
         catch (Exception error)
         {
             LogRunFailed(error, delivery.Request.RequestId);
+            await GuardAsync(async () =>
+            {
+                // Never left unacked on an open channel: its caller would wait in vain, and its consumer would get no more.
+                await _replies.TellAsync(delivery, LaneTopology.Kind.Redelivered);
+                await delivery.AckAsync();
+            });
         }
         finally
         {
@@ -155,14 +164,30 @@ internal sealed partial class LaneWorker : ILaneMembers, IAsyncDisposable
         }
     }
 
+    private async Task HandleOnceAsync(LaneDelivery delivery, ILaneMember? member)
+    {
+        switch (LaneDelivery.Decide(delivery.Redelivered, delivery.Request.StartDeadline, _time.GetUtcNow()))
+        {
+            case DeliveryDecision.ReportRedelivered:
+                await _replies.TellAsync(delivery, LaneTopology.Kind.Redelivered);
+                break;
+            case DeliveryDecision.Drop:
+                await _replies.AnswerAsync(delivery, InvocationResult.Of(DispatchStatus.Expired));
+                break;
+            default:
+                await RunAsync(delivery, member);
+                break;
+        }
+    }
+
     /// <summary>Takes nothing more and returns when what runs has ended, or at the deadline.</summary>
     public async Task DrainAsync(TimeSpan longest)
     {
         _draining = true;
-        await _cold.PauseAsync();
-        foreach (var opening in _lanes.Values)
+        await _cold.StopAsync();
+        foreach (var lane in OpenLanes())
         {
-            await StopAsync(await opening);
+            await GuardAsync(() => StopAsync(lane));
         }
 
         var deadline = _time.GetTimestamp();
@@ -170,7 +195,14 @@ internal sealed partial class LaneWorker : ILaneMembers, IAsyncDisposable
         while (Volatile.Read(ref _running) > 0 && _time.GetElapsedTime(deadline) < longest && await tick.WaitForNextTickAsync())
         {
         }
+
+        foreach (var lane in OpenLanes())
+        {
+            await GuardAsync(() => lane.IsQuiet ? GiveUpAsync(lane) : Task.CompletedTask);
+        }
     }
+
+    private List<Lane> OpenLanes() => [.. _lanes.Values.Where(opening => opening.IsCompletedSuccessfully).Select(opening => opening.Result)];
 
     private async Task StopAsync(Lane lane)
     {
@@ -192,36 +224,43 @@ internal sealed partial class LaneWorker : ILaneMembers, IAsyncDisposable
 
     private async Task RunAsync(LaneDelivery delivery, ILaneMember? member)
     {
-        // A message that waits at its busy environment needs no word to the caller: it is the next to run there.
-        var tells = member is null;
+        // Where the consumer's environment takes it at once, the caller needs no word: that is the fast path.
+        var taken = member?.TryLease();
+        var tells = taken is null;
         if (tells)
         {
             await _replies.TellAsync(delivery, LaneTopology.Kind.Held);
         }
 
-        var taken = member?.TryLease();
         while ((taken ?? await LeaseAsync(delivery)) is { } lease)
         {
             taken = null;
-            if (tells)
-            {
-                await _replies.TellAsync(delivery, LaneTopology.Kind.Started);
-            }
-
-            if (await TryRunAsync(lease, delivery))
+            if (await TryRunAsync(lease, delivery, tells))
             {
                 return;
             }
+
+            tells = true;
         }
     }
 
     /// <summary>Record and reply before the environment is free for others, and both before the ack.</summary>
-    private async Task<bool> TryRunAsync(IEnvironmentLease lease, LaneDelivery delivery)
+    private async Task<bool> TryRunAsync(IEnvironmentLease lease, LaneDelivery delivery, bool tells)
     {
         await using (lease)
         {
+            if (!delivery.Channel.IsOpen)
+            {
+                return true; // Its message is another's by now, and so is the answer.
+            }
+
             try
             {
+                if (tells)
+                {
+                    await _replies.TellStartedAsync(delivery);
+                }
+
                 var result = await lease.InvokeAsync(delivery.Request, CancellationToken.None);
                 await _replies.AnswerAsync(delivery, result);
             }
@@ -231,9 +270,9 @@ internal sealed partial class LaneWorker : ILaneMembers, IAsyncDisposable
             }
         }
 
-        if (lease is ILaneMember { ConsumerTag: null } free && LaneInUse(free.Deployment) is { } lane)
+        if (lease is ILaneMember { ConsumerTag: null } free)
         {
-            InBackground(() => lane.JoinAsync(free));
+            PutInLane(free);
         }
 
         return true;
@@ -266,19 +305,44 @@ internal sealed partial class LaneWorker : ILaneMembers, IAsyncDisposable
             return null;
         }
 
-        await GiveUpLaneAsync(deployment.Id);
+        await StayOutAsync(deployment.Id);
         await _replies.HandBackAsync(delivery, CancellationToken.None);
         return null;
     }
 
     /// <summary>No room and no environment: out of the lane before the message goes back, or it would come straight here again.</summary>
-    private async Task GiveUpLaneAsync(DeploymentId deployment)
+    private async Task StayOutAsync(DeploymentId deployment)
     {
         await _cold.PauseAsync();
-        if (_lanes.TryGetValue(deployment, out var lane) && !(_members.TryGetValue(deployment, out var here) && !here.IsEmpty))
+        if (_lanes.TryGetValue(deployment, out var opening) && !HasMembers(deployment) && await opening is var lane)
         {
-            await (await lane).StopOverflowAsync();
-            _lanes.TryRemove(new(deployment, lane));
+            await lane.StopOverflowAsync();
+            InBackground(() => GiveUpAsync(lane));
+        }
+    }
+
+    /// <summary>Closes this worker's part of a lane, and removes the lane if nobody else has one.</summary>
+    private async Task GiveUpAsync(Lane lane)
+    {
+        if (TryForget(lane))
+        {
+            await lane.CloseAsync();
+            await _replies.RemoveLaneIfUnusedAsync(lane.Deployment);
+        }
+    }
+
+    private bool TryForget(Lane lane) =>
+        _lanes.TryGetValue(lane.Deployment, out var opening) && opening.IsCompletedSuccessfully && opening.Result == lane
+        && _lanes.TryRemove(new(lane.Deployment, opening));
+
+    private bool HasMembers(DeploymentId deployment) => _members.TryGetValue(deployment, out var here) && !here.IsEmpty;
+
+    /// <summary>Makes an environment a consumer of its lane where it belongs there; not while this worker drains.</summary>
+    private void PutInLane(ILaneMember member)
+    {
+        if (!_draining && member.ConsumerTag is null && (_options.AlwaysInLane || LaneInUse(member.Deployment) is not null))
+        {
+            InBackground(async () => await (await OpenAsync(member.Deployment)).JoinAsync(member));
         }
     }
 
@@ -292,7 +356,7 @@ internal sealed partial class LaneWorker : ILaneMembers, IAsyncDisposable
     {
         await Task.Yield();
         return await Lane.OpenAsync(
-            _connection ?? throw new IOException("The broker connection for lanes is down"), deployment, HandleAsync, _time, CancellationToken.None);
+            _connection ?? throw new IOException("The broker connection for lanes is down"), deployment, this, _time, CancellationToken.None);
     }
 
     private async Task SetUpAsync(IConnection connection, CancellationToken cancellationToken)

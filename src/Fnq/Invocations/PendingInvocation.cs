@@ -2,7 +2,7 @@ using Fnq.Dispatch;
 
 namespace Fnq.Invocations;
 
-/// <summary>How far a sent request is known to have come. It only moves forward.</summary>
+/// <summary>How far a sent request is known to have come.</summary>
 internal enum RequestProgress
 {
     /// <summary>Sent; on the fast path a warm environment takes it without a word, so it may have begun.</summary>
@@ -34,6 +34,9 @@ internal sealed class PendingInvocation(InvocationRequest request, long sentAt)
     public TaskCompletionSource<InvocationResult?> Reply { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public void Advance(RequestProgress progress) => Progress = progress > Progress ? progress : Progress;
+
+    /// <summary>Handed on by its holder: the next one may take it without a word.</summary>
+    public void Release() => Progress = Progress == RequestProgress.Held ? RequestProgress.Unknown : Progress;
 
     /// <summary>What to do when the platform reports that the worker which had the message is gone.</summary>
     public LossDecision OnLoss() => DecideLoss(Progress, Request.Delivery);

@@ -108,6 +108,10 @@ internal sealed class LogFolderReader(string folder)
 /// <summary>Makes what a function printed harmless to a terminal.</summary>
 internal static class TerminalText
 {
+    /// <summary>A line break inside one event, as runtimes write it. Set in, so that what follows cannot pass for an event of its own.</summary>
+    private const char BreakInEvent = '\r';
+    private const string ShownBreak = "\n    ";
+
     /// <summary>Control characters but the tab are shown as their code: no function moves the cursor, or hides a line.</summary>
     public static string Neutralise(string text)
     {
@@ -119,7 +123,11 @@ internal static class TerminalText
         var shown = new StringBuilder(text.Length + 16);
         foreach (var character in text)
         {
-            if (IsHarmful(character))
+            if (character == BreakInEvent)
+            {
+                shown.Append(ShownBreak);
+            }
+            else if (IsHarmful(character))
             {
                 shown.Append(CultureInfo.InvariantCulture, $"\\u{(int)character:x4}");
             }

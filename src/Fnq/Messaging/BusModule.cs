@@ -24,6 +24,9 @@ internal sealed class BusModule(string platformAmqpUrl, NodeId node, Action<IBus
     {
         var address = new NoticeAddress();
         services.AddSingleton(address);
+
+        // A node that serves before its notice queue is bound would miss the first change.
+        services.Configure<MassTransitHostOptions>(host => host.WaitUntilStarted = true);
         services.AddMassTransit(bus =>
         {
             addConsumers(bus);

@@ -20,6 +20,7 @@ internal sealed partial class KeptConnection : IAsyncDisposable
     private readonly TaskCompletionSource _firstUp = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task _loop = Task.CompletedTask;
     private long _downSince;
+    private int _disposed;
 
     public KeptConnection(
         string url, string name, Func<IConnection, CancellationToken, Task> setUp, TimeProvider time, ILogger logger)
@@ -52,8 +53,22 @@ internal sealed partial class KeptConnection : IAsyncDisposable
         await _firstUp.Task.WaitAsync(cancellationToken);
     }
 
+    /// <summary>A channel that the broker closes takes its connection along, so that both are set up again.</summary>
+    public static void EndWith(IConnection connection, IChannel channel) =>
+        channel.ChannelShutdownAsync += (_, _) =>
+        {
+            // Not awaited: this is a callback of the connection that is to close.
+            _ = connection.IsOpen ? connection.CloseAsync() : Task.CompletedTask;
+            return Task.CompletedTask;
+        };
+
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+        {
+            return; // Its owner's owner disposes too, and so does the container.
+        }
+
         await _closing.CancelAsync();
         await _loop.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _closing.Dispose();

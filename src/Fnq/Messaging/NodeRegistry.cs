@@ -11,7 +11,10 @@ internal sealed partial class NodeRegistry(NpgsqlDataSource source, NodeId self,
 
     private static readonly TimeSpan Renewal = TimeSpan.FromSeconds(3);
 
-    public NodeId Self => self;
+    private long _renewedAt = long.MinValue;
+
+    /// <summary>Whether this node's own lease runs, by its own clock.</summary>
+    public bool IsLeased => Volatile.Read(ref _renewedAt) is var at && at != long.MinValue && time.GetElapsedTime(at) < Lease;
 
     public async Task RenewForeverAsync(CancellationToken cancellationToken)
     {
@@ -40,7 +43,9 @@ internal sealed partial class NodeRegistry(NpgsqlDataSource source, NodeId self,
         command.Parameters.AddWithValue(self.Value);
         command.Parameters.AddWithValue(roles.ToArray());
         command.Parameters.AddWithValue(Lease);
+        var asked = time.GetTimestamp();
         await command.ExecuteNonQueryAsync(cancellationToken);
+        Volatile.Write(ref _renewedAt, asked);
     }
 
     /// <summary>Nodes whose lease runs and that cache functions or run them; dead rows are cleared on the way.</summary>

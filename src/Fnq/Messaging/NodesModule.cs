@@ -1,5 +1,6 @@
 using Fnq.Contracts;
 using Fnq.Dispatch;
+using Fnq.Telemetry;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 
@@ -12,6 +13,8 @@ internal sealed class NodesModule(NodeId node, IReadOnlyList<string> roles) : IM
     {
         services.AddSingleton(typeof(NodeId), node);
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<NodeRegistry>(provider, node, roles));
+        services.AddSingleton(provider =>
+            new ReadinessCheck("node lease in the database", () => provider.GetRequiredService<NodeRegistry>().IsLeased));
         services.AddHostedService<LeaseKeeper>();
     }
 

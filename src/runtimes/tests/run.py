@@ -9,5 +9,6 @@ if only := os.environ.get("FNQ_TEST_ONLY"):
     loader.testNamePatterns = [f"*{only}*"]
 result = unittest.TextTestRunner(verbosity=2 if only else 1).run(loader.discover(folder))
 failed = len({test.id() for test, _ in result.failures + result.errors})
-print(f"{result.testsRun - failed} passed, {failed} failed")
+skipped = len(result.skipped)
+print(f"{result.testsRun - failed - skipped} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
 sys.exit(1 if failed or not result.testsRun else 0)

@@ -7,7 +7,7 @@ import tempfile
 import time
 import unittest
 
-INIT = os.path.join(os.environ["FNQ_TEST_RUNTIMES"], "init", "init")
+INIT = os.path.join(os.environ["FNQ_TEST_RUNTIMES"], "init")
 
 
 class Sandbox:

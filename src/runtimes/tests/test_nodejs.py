@@ -246,5 +246,6 @@ class Node20Tests(NodeContract, unittest.TestCase):
     runtime = "nodejs20.x"
 
 
+@unittest.skipUnless(os.path.isdir(os.path.join(os.environ["FNQ_TEST_RUNTIMES"], "nodejs22.x")), "nodejs22.x is built by ./fnq test --long only")
 class Node22Tests(NodeContract, unittest.TestCase):
     runtime = "nodejs22.x"

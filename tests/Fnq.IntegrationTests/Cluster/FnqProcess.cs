@@ -42,7 +42,11 @@ internal sealed class FnqProcess : IAsyncDisposable
 
         start.Environment["FNQ_DATA"] = folder;
         start.Environment["FNQ_PORT"] = $"{port}";
-        start.Environment["FNQ_RUNTIMES"] = Repository.RuntimesFolder;
+        if (!environment.ContainsKey("FNQ_RUNTIMES"))
+        {
+            start.Environment["FNQ_RUNTIMES"] = Repository.RuntimesFolder;
+        }
+
         var server = new FnqProcess(Process.Start(start)!, port, log);
         await server.WaitUntilReadyAsync();
         return server;

@@ -19,8 +19,7 @@ public sealed class SandboxHost : IAsyncLifetime
 
     internal SandboxOptions Options { get; private set; } = null!;
 
-    internal static string Runtimes => Environment.GetEnvironmentVariable("FNQ_TEST_RUNTIMES")
-        ?? throw new InvalidOperationException("Set FNQ_TEST_RUNTIMES to a folder with provided.al2023/rootfs and init/init (src/runtimes/build.sh makes them).");
+    internal static string Runtimes => Cluster.Repository.RuntimesFolder;
 
     public ValueTask InitializeAsync()
     {
@@ -39,7 +38,7 @@ public sealed class SandboxHost : IAsyncLifetime
     internal static SandboxOptions OptionsFor(string stateFolder, string? runtime) => new()
     {
         StateFolder = stateFolder,
-        InitPath = Path.Join(Runtimes, "init", "init"),
+        InitPath = Path.Join(Runtimes, "init"),
         OciRuntime = runtime,
         FirstHostUid = 800_000_000,
         CgroupParent = "fnq-tests",

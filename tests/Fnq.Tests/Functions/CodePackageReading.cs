@@ -94,7 +94,9 @@ public sealed class CodePackageReading
     public void Counts_what_is_really_inflated()
     {
         Refused(Of(File("big") with { Deflate = true, DeclaredSize = 262_144_001 }), PackageFault.TooLarge);
-        Refused(Of(File("a") with { Deflate = true, DeclaredSize = 200_000_000 }, File("b") with { Deflate = true, DeclaredSize = 100_000_000 }), PackageFault.TooLarge);
+        Refused(
+            Of(File("a") with { Deflate = true, DeclaredSize = 200_000_000 }, File("b") with { Deflate = true, DeclaredSize = 100_000_000 }),
+            PackageFault.TooLarge);
         Refused(Of(new ZipItem("big", new byte[5_000_000]) { Deflate = true, DeclaredSize = 10 }));
         PackageReader.Verify(Of(new ZipItem("zeros", new byte[5_000_000]) { Deflate = true }));
     }

@@ -36,6 +36,16 @@ public sealed class FnqSettingsTests
     }
 
     [Fact]
+    public void Production_refuses_a_sandbox_that_isolates_nothing()
+    {
+        var settings = new Dictionary<string, string?>(Least) { ["FNQ_SANDBOX"] = "process" };
+        Assert.Equal("process", FnqSettings.Read(settings).Sandbox);
+        settings["FNQ_PRODUCTION"] = "on";
+        var problems = Assert.Throws<SettingsException>(() => FnqSettings.Read(settings));
+        Assert.Contains("FNQ_SANDBOX=process isolates nothing", problems.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void No_secret_is_described() =>
         Assert.DoesNotContain(FnqSettings.Read(Least).Describe(), pair => pair.Value.Contains("geheim", StringComparison.Ordinal));
 }

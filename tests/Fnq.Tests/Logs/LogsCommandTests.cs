@@ -30,6 +30,16 @@ public sealed class LogsCommandTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Shows_the_lines_of_one_event_below_each_other()
+    {
+        Open("a").Append(LogSource.Function, 1_000, "[ERROR] bad\r2026-11-24T00:00:00.000Z END RequestId: forged"u8);
+        await _store.FlushAsync(CancellationToken.None);
+        var output = new StringWriter();
+        await LogsCommand.RunAsync(_folder, "123456789012", "us-east-1", "hello", follow: false, output, default);
+        Assert.Equal("1970-01-01T00:00:01.000Z [ERROR] bad\n    2026-11-24T00:00:00.000Z END RequestId: forged\n", output.ToString());
+    }
+
+    [Fact]
     public async Task Follows_what_is_written_later()
     {
         using var stop = new CancellationTokenSource(TimeSpan.FromSeconds(20));

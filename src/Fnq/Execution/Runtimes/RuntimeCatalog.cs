@@ -120,7 +120,9 @@ internal sealed class RuntimeCatalog(RuntimeOptions options)
         await process.WaitForExitAsync(cancellationToken);
         if (process.ExitCode != 0)
         {
-            throw new RuntimeInstallException($"{string.Join(' ', arguments)}: build ended with {process.ExitCode}: {last}");
+            // Users read it in the state of their function: no path of this host.
+            throw new RuntimeInstallException(
+                $"Runtime {arguments[0]} could not be installed: {last}. Install one with `fnq runtimes install NAME`, or bring your own bootstrap under provided.al2023.");
         }
 
         void Hear(string? line)

@@ -11,7 +11,20 @@ internal sealed record CgroupLayout(
     /// <summary>crun 1.8 refuses v1 controllers beside a v2 mount, so that mount is hidden from the OCI runtime.</summary>
     internal bool IsHybrid => Controllers.Count > 0 && UnifiedMount is not null;
 
-    internal static CgroupLayout Detect() => Parse(File.ReadLines("/proc/self/mountinfo"));
+    /// <summary>
+    /// A frozen v1 process does not act on SIGKILL. On a host the next worker thaws and removes it; a container that is
+    /// killed waits for its processes for ever, and nobody is left to thaw them: there idle environments run on.
+    /// </summary>
+    internal bool MayFreeze { get; init; } = true;
+
+    internal static CgroupLayout Detect()
+    {
+        var layout = Parse(File.ReadLines("/proc/self/mountinfo"));
+        return layout with { MayFreeze = layout.IsUnified || IsHostPidNamespace() };
+    }
+
+    /// <summary>The kernel gives the first pid namespace this number, and no other.</summary>
+    private static bool IsHostPidNamespace() => new FileInfo("/proc/self/ns/pid").LinkTarget == "pid:[4026531836]";
 
     internal static CgroupLayout Parse(IEnumerable<string> mountInfo)
     {

@@ -13,7 +13,7 @@ internal static partial class Native
     internal const int SetPipeSize = 1031, GetStatusFlags = 3, SetStatusFlags = 4;
     internal const int AfUnix = 1, AfInet = 2, SockStream = 1, SockCloseOnExec = 0x80000;
     internal const int SolSocket = 1, SoReuseAddress = 2;
-    internal const nuint MountPrivate = 1 << 18, MountRecursive = 1 << 14;
+    internal const nuint MountBind = 1 << 12, MountPrivate = 1 << 18, MountRecursive = 1 << 14;
     internal const int UnmountDetach = 2;
     internal const int SigKill = 9, SigTerm = 15;
     internal const short PollIn = 1;

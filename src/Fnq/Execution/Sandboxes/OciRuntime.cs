@@ -4,7 +4,7 @@ using Microsoft.Win32.SafeHandles;
 namespace Fnq.Execution.Sandboxes;
 
 /// <summary>Calls an OCI runtime program. One thread per call, which ends with it: its namespaces are never anybody else's.</summary>
-internal sealed class OciRuntime(string path, SafeFileHandle hostNetwork, SafeFileHandle? hostMounts, SafeFileHandle? mountsForRuntime)
+internal sealed class OciRuntime(string path, SafeFileHandle hostNetwork, SafeFileHandle hostMounts, SafeFileHandle mountsForRuntime)
 {
     internal string Path => path;
 
@@ -16,7 +16,8 @@ internal sealed class OciRuntime(string path, SafeFileHandle hostNetwork, SafeFi
             .FirstOrDefault(File.Exists);
 
     /// <summary>Makes the network namespace, lets <paramref name="write"/> finish the bundle, runs the runtime, and returns when process 1 stands by.</summary>
-    internal Task<NetworkNamespace> CreateAsync(string folder, SandboxPipes pipes, TimeSpan limit, Action<NetworkNamespace> write)
+    internal Task<NetworkNamespace> CreateAsync(
+        string folder, SandboxPipes pipes, IReadOnlyList<(string Source, string Target)> binds, TimeSpan limit, Action<NetworkNamespace> write)
     {
         var done = new TaskCompletionSource<NetworkNamespace>(TaskCreationOptions.RunContinuationsAsynchronously);
         new Thread(() =>
@@ -28,7 +29,7 @@ internal sealed class OciRuntime(string path, SafeFileHandle hostNetwork, SafeFi
                 _ = Native.Check(Native.Unshare(Native.CloneFs), "unshare folders");
                 network = NetworkNamespace.Create(hostNetwork);
                 write(network);
-                Run(folder, pipes, limit);
+                Run(folder, pipes, binds, limit);
                 done.SetResult(network);
             }
             // Whatever it was, it belongs to the caller; an exception here would end the worker.
@@ -42,7 +43,7 @@ internal sealed class OciRuntime(string path, SafeFileHandle hostNetwork, SafeFi
         return done.Task;
     }
 
-    private void Run(string folder, SandboxPipes pipes, TimeSpan limit)
+    private void Run(string folder, SandboxPipes pipes, IReadOnlyList<(string Source, string Target)> binds, TimeSpan limit)
     {
         var log = System.IO.Path.Join(folder, "runtime.log");
         string[] arguments =
@@ -54,15 +55,20 @@ internal sealed class OciRuntime(string path, SafeFileHandle hostNetwork, SafeFi
         int pid;
         try
         {
+            foreach (var (source, target) in binds)
+            {
+                _ = Native.Check(Native.Mount(source, target, null, Native.MountBind, null), $"show {source} to the OCI runtime");
+            }
             pid = ChildProgram.Start(
                 path, arguments, Descriptor(pipes.Input), Descriptor(pipes.OutputWriter), (int)pipes.ControlPeer.DangerousGetHandle());
         }
         finally
         {
-            EnterMounts(mountsForRuntime is null ? null : hostMounts);
+            EnterMounts(hostMounts);
         }
         pipes.CloseFarEnds();
         var status = ChildProgram.WaitFor(pid, limit);
+        Hide(binds);
         if (status != 0)
         {
             var reason = status is null ? $"did not answer in {limit.TotalSeconds} s" : $"ended with {status}";
@@ -70,13 +76,22 @@ internal sealed class OciRuntime(string path, SafeFileHandle hostNetwork, SafeFi
         }
     }
 
-    private static void EnterMounts(SafeFileHandle? mounts)
+    /// <summary>The sandbox has its own copy by now. What stays here when this fails goes with the bundle's folder.</summary>
+    private void Hide(IReadOnlyList<(string Source, string Target)> binds)
     {
-        if (mounts is not null)
+        if (binds.Count > 0)
         {
-            _ = Native.Check(Native.SetNamespace(Descriptor(mounts), Native.CloneNewNs), "enter a mount namespace");
+            EnterMounts(mountsForRuntime);
+            foreach (var (_, target) in binds)
+            {
+                _ = Native.Unmount(target, Native.UnmountDetach);
+            }
+            EnterMounts(hostMounts);
         }
     }
+
+    private static void EnterMounts(SafeFileHandle mounts) =>
+        _ = Native.Check(Native.SetNamespace(Descriptor(mounts), Native.CloneNewNs), "enter a mount namespace");
 
     private static string LastError(string log)
     {

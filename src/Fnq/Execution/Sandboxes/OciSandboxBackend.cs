@@ -17,7 +17,7 @@ internal sealed partial class OciSandboxBackend : ISandboxBackend, IDisposable
     private OciRuntime? _runtime;
     private readonly SafeFileHandle _hostNetwork = Native.OpenHandle("/proc/self/ns/net", Native.OpenReadOnly);
     private readonly SafeFileHandle _hostMounts = Native.OpenHandle("/proc/self/ns/mnt", Native.OpenReadOnly);
-    private readonly SafeFileHandle? _hiddenMounts;
+    private readonly SafeFileHandle _runtimeMounts;
     private readonly byte[]? _seccomp;
     private readonly string _emptyFolder;
     private readonly ConcurrentDictionary<Slot, byte> _leftOver = new();
@@ -33,10 +33,7 @@ internal sealed partial class OciSandboxBackend : ISandboxBackend, IDisposable
         Directory.CreateDirectory(Path.Join(options.StateFolder, "sandboxes"));
         _slots = new SlotDirectory(options.StateFolder);
         _seccomp = options.Seccomp ? SeccompProfile.Load() : null;
-        if (_layout.IsHybrid)
-        {
-            _hiddenMounts = HiddenMounts.Create(_layout.UnifiedMount!);
-        }
+        _runtimeMounts = RuntimeMounts.Create(hidden: _layout.IsHybrid ? _layout.UnifiedMount : null);
         var pool = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes * options.PoolMemoryPercent / 100;
         if (!_cgroups.TryLimitPool(options.CgroupParent, pool))
         {
@@ -96,7 +93,7 @@ internal sealed partial class OciSandboxBackend : ISandboxBackend, IDisposable
         _slots.Dispose();
         _hostNetwork.Dispose();
         _hostMounts.Dispose();
-        _hiddenMounts?.Dispose();
+        _runtimeMounts.Dispose();
         _choosing.Dispose();
     }
 
@@ -113,9 +110,17 @@ internal sealed partial class OciSandboxBackend : ISandboxBackend, IDisposable
             pipes = new SandboxPipes((uint)(firstUid + OciConfiguration.FunctionUid));
             var folder = FolderOf(slot);
             Directory.CreateDirectory(folder);
-            network = await runtime.CreateAsync(folder, pipes, _options.CreateTimeout, made =>
+            var paths = new ReachablePaths(folder);
+            var reachable = spec with
+            {
+                RootFileSystem = paths.Of(spec.RootFileSystem, "rootfs"),
+                CodeFolder = paths.Of(spec.CodeFolder, "code"),
+                LayersFolder = spec.LayersFolder is { } layers ? paths.Of(layers, "layers") : null,
+            };
+            var init = paths.Of(_options.InitPath, "init");
+            network = await runtime.CreateAsync(folder, pipes, paths.Binds, _options.CreateTimeout, made =>
                 File.WriteAllBytes(Path.Join(folder, "config.json"), OciConfiguration.Write(new OciInput(
-                    spec, _options.InitPath, _emptyFolder, made.Path, $"/{CgroupPath(slot)}", firstUid, _seccomp))));
+                    reachable, init, _emptyFolder, made.Path, $"/{CgroupPath(slot)}", firstUid, _seccomp))));
             // Whoever gave up meanwhile gets no sandbox, and none is left.
             cancellationToken.ThrowIfCancellationRequested();
             return new OciSandbox(this, slot, spec, network, new SandboxCgroup(_layout, CgroupPath(slot)), pipes);
@@ -156,7 +161,7 @@ internal sealed partial class OciSandboxBackend : ISandboxBackend, IDisposable
                 reasons.Add($"{name}: not installed");
                 continue;
             }
-            var runtime = new OciRuntime(path, _hostNetwork, _hostMounts, _hiddenMounts);
+            var runtime = new OciRuntime(path, _hostNetwork, _hostMounts, _runtimeMounts);
             try
             {
                 await using var trial = await CreateAsync(runtime, TrialSpec(), CancellationToken.None);

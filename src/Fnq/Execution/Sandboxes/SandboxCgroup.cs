@@ -14,7 +14,7 @@ internal sealed class SandboxCgroup : IDisposable
     private readonly CgroupLayout _layout;
     private readonly string _path;
     private readonly SafeFileHandle _cpu;
-    private readonly SafeFileHandle _freezer;
+    private readonly SafeFileHandle? _freezer;
     private readonly SafeFileHandle _memoryPeak;
     private readonly SafeFileHandle _memoryEvents;
 
@@ -23,7 +23,7 @@ internal sealed class SandboxCgroup : IDisposable
         _layout = layout;
         _path = path;
         _cpu = OpenFile("cpu", layout.IsUnified ? "cpu.max" : "cpu.cfs_quota_us", FileAccess.Write);
-        _freezer = OpenFile("freezer", layout.IsUnified ? "cgroup.freeze" : "freezer.state", FileAccess.Write);
+        _freezer = layout.MayFreeze ? OpenFile("freezer", layout.IsUnified ? "cgroup.freeze" : "freezer.state", FileAccess.Write) : null;
         _memoryPeak = OpenFile("memory", layout.IsUnified ? "memory.peak" : "memory.max_usage_in_bytes", FileAccess.Read);
         _memoryEvents = OpenFile("memory", layout.IsUnified ? "memory.events" : "memory.oom_control", FileAccess.Read);
     }
@@ -38,9 +38,9 @@ internal sealed class SandboxCgroup : IDisposable
     internal void LimitCpu(int quotaMicroseconds) =>
         Write(_cpu, _layout.IsUnified ? $"{quotaMicroseconds} {CpuPeriodMicroseconds}" : quotaMicroseconds.ToString(CultureInfo.InvariantCulture));
 
-    internal void Freeze() => Write(_freezer, _layout.IsUnified ? "1" : "FROZEN");
+    internal void Freeze() => SetFrozen(_layout.IsUnified ? "1" : "FROZEN");
 
-    internal void Thaw() => Write(_freezer, _layout.IsUnified ? "0" : "THAWED");
+    internal void Thaw() => SetFrozen(_layout.IsUnified ? "0" : "THAWED");
 
     internal SandboxUsage ReadUsage()
     {
@@ -63,9 +63,17 @@ internal sealed class SandboxCgroup : IDisposable
     public void Dispose()
     {
         _cpu.Dispose();
-        _freezer.Dispose();
+        _freezer?.Dispose();
         _memoryPeak.Dispose();
         _memoryEvents.Dispose();
+    }
+
+    private void SetFrozen(string state)
+    {
+        if (_freezer is not null)
+        {
+            Write(_freezer, state);
+        }
     }
 
     private SafeFileHandle OpenFile(string controller, string file, FileAccess access)

@@ -1,4 +1,5 @@
 using Fnq.Dispatch;
+using MassTransit;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 
@@ -11,6 +12,7 @@ internal sealed class ChangesModule : IModule
     {
         services.AddSingleton<ChangeAnnouncer>();
         services.AddSingleton<IFunctionChanges>(provider => provider.GetRequiredService<ChangeAnnouncer>());
+        services.AddReceiveEndpointObserver<MissedNotices>();
         services.AddHostedService<ChangeReconciler>();
     }
 }
@@ -46,4 +48,20 @@ internal sealed partial class ChangeReconciler(
 
     [LoggerMessage(4010, LogLevel.Warning, "Unfinished changes could not be looked for")]
     private partial void LogFailed(Exception error);
+}
+
+/// <summary>A notice queue goes with its connection: whoever reconnects forgets all that a missed notice may have changed.</summary>
+internal sealed class MissedNotices(FunctionCatalog catalog) : IReceiveEndpointObserver
+{
+    public Task Ready(ReceiveEndpointReady ready)
+    {
+        catalog.InvalidateAll();
+        return Task.CompletedTask;
+    }
+
+    public Task Stopping(ReceiveEndpointStopping stopping) => Task.CompletedTask;
+
+    public Task Completed(ReceiveEndpointCompleted completed) => Task.CompletedTask;
+
+    public Task Faulted(ReceiveEndpointFaulted faulted) => Task.CompletedTask;
 }

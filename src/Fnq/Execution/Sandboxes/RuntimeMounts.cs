@@ -3,10 +3,13 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Fnq.Execution.Sandboxes;
 
-/// <summary>A mount namespace for OCI runtimes in which the v2 mount of a hybrid host is not there. Held by a descriptor only.</summary>
-internal static class HiddenMounts
+/// <summary>
+/// A mount namespace for OCI runtimes, held by a descriptor only: nothing mounted in it outlives the worker. The v2
+/// mount of a hybrid host is not there.
+/// </summary>
+internal static class RuntimeMounts
 {
-    internal static SafeFileHandle Create(string mountPoint)
+    internal static SafeFileHandle Create(string? hidden)
     {
         SafeFileHandle? result = null;
         Exception? failure = null;
@@ -16,7 +19,10 @@ internal static class HiddenMounts
             {
                 _ = Native.Check(Native.Unshare(Native.CloneNewNs), "unshare mounts");
                 _ = Native.Check(Native.Mount(null, "/", null, Native.MountPrivate | Native.MountRecursive, null), "make mounts private");
-                _ = Native.Check(Native.Unmount(mountPoint, Native.UnmountDetach), $"unmount {mountPoint}");
+                if (hidden is not null)
+                {
+                    _ = Native.Check(Native.Unmount(hidden, Native.UnmountDetach), $"unmount {hidden}");
+                }
                 result = Native.OpenHandle("/proc/thread-self/ns/mnt", Native.OpenReadOnly);
             }
             catch (SandboxException e)
