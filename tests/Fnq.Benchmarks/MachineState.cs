@@ -9,8 +9,10 @@ internal static class MachineState
 
     public static string Describe()
     {
-        var model = File.ReadLines("/proc/cpuinfo").FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[^1].Trim();
-        return $"{TimeProvider.System.GetUtcNow().ToString("u", CultureInfo.InvariantCulture)}  {Environment.ProcessorCount} cores, {model}, load average {LoadAverage()}";
+        var model = File.ReadLines("/proc/cpuinfo")
+            .FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[^1].Trim();
+        var now = TimeProvider.System.GetUtcNow().ToString("u", CultureInfo.InvariantCulture);
+        return $"{now}  {Environment.ProcessorCount} cores, {model}, load average {LoadAverage()}";
     }
 
     /// <summary>CPU seconds of all threads of a process so far.</summary>

@@ -102,7 +102,7 @@ internal sealed partial class RecordPublisher(
     /// </summary>
     private async Task GatherAsync(JournalBatch sent, CancellationToken stopping)
     {
-        if (options.Strict || sent.Records >= BillingLimits.BatchRecords || stopping.IsCancellationRequested)
+        if (options.Strict || sent.Bytes >= BillingLimits.BatchBytes / 2 || stopping.IsCancellationRequested)
         {
             return;
         }

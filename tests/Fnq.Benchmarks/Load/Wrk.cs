@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 
@@ -62,9 +61,10 @@ internal static partial class Wrk
         var file = Path.Combine(folder.Path, "requests");
         await File.WriteAllTextAsync(script, Script, cancellationToken);
         await requests.WriteAsync(file, cancellationToken);
+        var seconds = Math.Max(1, (int)Math.Round(duration.TotalSeconds));
         var run = await Shell.RunAsync(
             "wrk",
-            ["-t1", $"-c{connections}", string.Create(CultureInfo.InvariantCulture, $"-d{Math.Max(1, duration.TotalSeconds):0}s"), "--timeout", "30s", "--latency", "-s", script, address.ToString(), "--", file],
+            ["-t1", $"-c{connections}", $"-d{seconds}s", "--timeout", "30s", "--latency", "-s", script, address.ToString(), "--", file],
             limit: duration + TimeSpan.FromSeconds(60), cancellationToken: cancellationToken);
         var line = SummaryLine().Match(run.Output);
         if (run.ExitCode != 0 || !line.Success)
