@@ -17,7 +17,12 @@ internal sealed class Lane
     private const int OverflowPriority = 0;
     private const int WarmPriority = 10;
 
+    private static readonly TimeSpan DispatchLimit = TimeSpan.FromSeconds(5);
+
     private readonly SemaphoreSlim _gate = new(1, 1);
+
+    // Under the gate: when each consumer has had its last delivery.
+    private readonly Dictionary<string, Task> _last = [];
     private readonly IChannel _channel;
     private readonly ILaneHandler _handler;
     private readonly TimeProvider _time;
@@ -70,7 +75,7 @@ internal sealed class Lane
         if (member.ConsumerTag is { } tag)
         {
             member.ConsumerTag = null;
-            await _channel.BasicCancelAsync(tag);
+            await CancelAsync(tag);
         }
     });
 
@@ -80,7 +85,7 @@ internal sealed class Lane
         if (_overflowTag is { } tag)
         {
             _overflowTag = null;
-            await _channel.BasicCancelAsync(tag);
+            await CancelAsync(tag);
         }
     });
 
@@ -101,10 +106,31 @@ internal sealed class Lane
     {
         await _channel.BasicQosAsync(0, prefetch, global: false);
         var consumer = new AsyncEventingBasicConsumer(_channel);
+        var last = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         consumer.ReceivedAsync += (_, delivery) => OnDeliveryAsync(delivery, member);
-        return await _channel.BasicConsumeAsync(
+        consumer.UnregisteredAsync += (_, _) =>
+        {
+            last.TrySetResult();
+            return Task.CompletedTask;
+        };
+        var tag = await _channel.BasicConsumeAsync(
             LaneTopology.LaneOf(Deployment), autoAck: false, consumerTag: "", noLocal: false, exclusive: false,
             new Dictionary<string, object?> { ["x-priority"] = priority }, consumer);
+        _last[tag] = last.Task;
+        return tag;
+    }
+
+    /// <summary>
+    /// Returns when the consumer has had its last delivery. The client answers a cancel before it has dispatched what
+    /// came earlier; a channel closed by then would hand fresh messages on as redelivered, and they would count as lost.
+    /// </summary>
+    private async Task CancelAsync(string tag)
+    {
+        await _channel.BasicCancelAsync(tag);
+        if (_last.Remove(tag, out var last))
+        {
+            await last.WaitAsync(DispatchLimit, _time);
+        }
     }
 
     private Task OnDeliveryAsync(BasicDeliverEventArgs delivery, ILaneMember? member)

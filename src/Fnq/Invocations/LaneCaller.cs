@@ -15,6 +15,12 @@ internal sealed partial class LaneCaller : IAsyncDisposable
 {
     private const string DirectReplyTo = "amq.rabbitmq.reply-to";
 
+    /// <summary>
+    /// The broker closes the channels of a dead worker one after the other, and until the last is closed it still gives
+    /// that worker messages: one sent again at once could be lost with it a second time.
+    /// </summary>
+    private static readonly TimeSpan BurialTime = TimeSpan.FromMilliseconds(250);
+
     private readonly ConcurrentDictionary<string, PendingInvocation> _pending = new();
     private readonly KeptConnection _link;
     private readonly LaneWatch _watch;
@@ -48,6 +54,7 @@ internal sealed partial class LaneCaller : IAsyncDisposable
 
         if (pending.OnLoss() == LossDecision.Resend)
         {
+            await Task.Delay(BurialTime, _time, CancellationToken.None);
             var again = request with { RunId = RunId.New(_time), Delivery = request.Delivery + 1 };
             pending = new PendingInvocation(again, _time.GetTimestamp());
             result = await SendAsync(deployment, pending);
