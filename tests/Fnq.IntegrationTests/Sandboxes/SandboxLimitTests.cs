@@ -25,6 +25,9 @@ public sealed class SandboxLimitTests(SandboxHost host) : IClassFixture<SandboxH
         await sandbox.ReadUntilAsync("Resource temporarily unavailable");
         Assert.InRange(HostView.Processes(sandbox.Id).Count, 900, 1_032);
         await sandbox.KillProcessesAsync(CancellationToken.None);
+
+        // Every start has exactly one end, a killed one too.
+        Assert.Equal(new SandboxEvent.MainExited(-9), await sandbox.NextEventAsync());
         Assert.Equal(0, (await sandbox.RunAsync("true")).Status);
     }
 
@@ -63,6 +66,9 @@ public sealed class SandboxLimitTests(SandboxHost host) : IClassFixture<SandboxH
         await sandbox.ReadUntilAsync("ready");
         sandbox.Freeze();
         await sandbox.KillProcessesAsync(CancellationToken.None);
+
+        // Every start has exactly one end, a killed one too.
+        Assert.Equal(new SandboxEvent.MainExited(-9), await sandbox.NextEventAsync());
         var (status, output) = await sandbox.RunAsync("cat /tmp/file; cat /proc/[0-9]*/comm | grep -c sleep; true");
         Assert.Equal((0, "kept\n0\n"), (status, output));
     }
