@@ -12,8 +12,8 @@ public sealed class SandboxSweepTests(SandboxHost host) : IClassFixture<SandboxH
     [Fact]
     public async Task A_killed_worker_leaves_nothing_after_a_peer_has_swept()
     {
-        using var worker = Process.Start(new ProcessStartInfo(Environment.ProcessPath!,
-            ["-method", $"{typeof(SandboxSweepTests).FullName}.{nameof(Hold_a_sandbox)}", "-explicit", "only"])
+        using var worker = Process.Start(new ProcessStartInfo("dotnet",
+            [typeof(SandboxSweepTests).Assembly.Location, "-method", $"{typeof(SandboxSweepTests).FullName}.{nameof(Hold_a_sandbox)}", "-explicit", "only"])
         {
             Environment = { [StateVariable] = host.Options.StateFolder },
         })!;
