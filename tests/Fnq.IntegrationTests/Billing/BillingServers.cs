@@ -18,6 +18,9 @@ internal sealed class BillingServers : IAsyncDisposable
 
     private readonly string _postgresUrl;
 
+    /// <summary>With its password, which a data source does not give back.</summary>
+    private readonly string _connectionString;
+
     private BillingServers(string amqpUrl, string postgresUrl)
     {
         _postgresUrl = postgresUrl;
@@ -29,7 +32,8 @@ internal sealed class BillingServers : IAsyncDisposable
             AdoptionInterval = TimeSpan.FromMilliseconds(200),
         };
         var separator = postgresUrl.Contains('?', StringComparison.Ordinal) ? '&' : '?';
-        Source = NpgsqlDataSource.Create(PostgresUrl.ToConnectionString($"{postgresUrl}{separator}search_path={Name}"));
+        _connectionString = PostgresUrl.ToConnectionString($"{postgresUrl}{separator}search_path={Name}");
+        Source = NpgsqlDataSource.Create(_connectionString);
     }
 
     /// <summary>The schema, the queues' prefix, and the application name of the nodes' database sessions.</summary>
@@ -57,7 +61,7 @@ internal sealed class BillingServers : IAsyncDisposable
         var builder = Host.CreateApplicationBuilder();
         builder.Logging.ClearProviders();
         builder.Services.AddSingleton(_ => NpgsqlDataSource.Create(
-            new NpgsqlConnectionStringBuilder(Source.ConnectionString) { ApplicationName = Name }.ConnectionString));
+            new NpgsqlConnectionStringBuilder(_connectionString) { ApplicationName = Name }.ConnectionString));
         if (journal)
         {
             new JournalModule(options ?? Options).Register(builder.Services);
