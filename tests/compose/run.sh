@@ -246,8 +246,10 @@ logs_are_there() {
 }
 
 workers_share_memory() { # what all workers may use together fits the machine with one worker more
-  local share total
-  share=$(docker compose logs --no-color worker | grep -m 1 -o 'worker memory=[0-9]*' | cut -d= -f2)
+  local logs share total
+  logs=$(docker compose logs --no-color worker)
+  [[ $logs =~ worker\ memory=([0-9]+) ]]
+  share=${BASH_REMATCH[1]}
   total=$(awk '/^MemTotal:/ { print int($2 / 1024) }' /proc/meminfo)
   say "$share of $total MiB a worker"
   ((share > 0 && share * 3 <= total))
