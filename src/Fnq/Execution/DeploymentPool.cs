@@ -24,17 +24,6 @@ internal sealed partial class DeploymentPool(Deployment deployment, WarmPool nod
 
     public TimeSpan ColdStart { get; private set; } = TimeSpan.FromMilliseconds(100);
 
-    public bool IsEmpty
-    {
-        get
-        {
-            lock (_gate)
-            {
-                return _all.Count + _starting + _waiting.Count == 0;
-            }
-        }
-    }
-
     public ValueTask<IEnvironmentLease?> AcquireAsync(DateTimeOffset startDeadline)
     {
         EnvironmentWaiter waiter;

@@ -8,7 +8,7 @@ internal sealed class PooledEnvironment(DeploymentPool pool, ExecutionEnvironmen
     : IEnvironmentLease, ILaneMember
 {
     private readonly long _bornAt = time.GetTimestamp();
-    private bool _frozen;
+    private long _idleSince;
 
     public ExecutionEnvironment Environment { get; } = environment;
 
@@ -16,14 +16,11 @@ internal sealed class PooledEnvironment(DeploymentPool pool, ExecutionEnvironmen
 
     public string? ConsumerTag { get; set; }
 
-    /// <summary>Timestamp of the last return; meaningful while idle.</summary>
-    public long IdleSince { get; private set; }
-
     /// <summary>MiB reserved for it; released when it is gone.</summary>
     public required int ReservedMb { get; init; }
 
     /// <summary>Frozen environments need no further look until they are leased or grow old.</summary>
-    public bool IsFrozen => _frozen;
+    public bool IsFrozen { get; private set; }
 
     public TimeSpan Age => time.GetElapsedTime(_bornAt);
 
@@ -43,12 +40,13 @@ internal sealed class PooledEnvironment(DeploymentPool pool, ExecutionEnvironmen
         return ValueTask.CompletedTask;
     }
 
-    public void MarkIdle() => IdleSince = time.GetTimestamp();
+    public void MarkIdle() => _idleSince = time.GetTimestamp();
 
-    public TimeSpan IdleFor => time.GetElapsedTime(IdleSince);
+    /// <summary>Since the last return; meaningful while idle.</summary>
+    public TimeSpan IdleFor => time.GetElapsedTime(_idleSince);
 
-    public void Freeze() => _frozen = Environment.Freeze();
+    public void Freeze() => IsFrozen = Environment.Freeze();
 
     /// <summary>Called as it is leased; the environment thaws by itself when it is invoked.</summary>
-    public void MarkLeased() => _frozen = false;
+    public void MarkLeased() => IsFrozen = false;
 }
