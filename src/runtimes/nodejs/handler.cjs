@@ -16,7 +16,7 @@ async function loadHandler(root, name) {
   const file = basename(name);
   const folder = name.slice(0, name.length - file.length);
   const dot = file.indexOf('.');
-  if (dot < 1 || dot === file.length - 1) throw new Fault('Runtime.MalformedHandlerName', `Bad handler ${name}`);
+  if (dot < 1 || dot === file.length - 1) throw new Fault('Runtime.MalformedHandlerName', 'Bad handler');
   const module = await load(root, folder, file.slice(0, dot));
   const handler = file.slice(dot + 1).split('.').reduce((owner, key) => owner?.[key], module);
   if (handler === undefined || handler === null) {

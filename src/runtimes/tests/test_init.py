@@ -111,9 +111,9 @@ class InitTests(unittest.TestCase):
         self.box.wait_printed("up")
         self.box.send(b"K")
         self.assertEqual((b"K", None), self.box.receive())
-        self.sh("ls -d /proc/[0-9]* | wc -l")
+        self.sh("set -- /proc/[0-9]*; echo $#")
         self.assertEqual((b"X", 0), self.box.receive())
-        self.assertEqual("4", self.box.printed().split()[-1])  # init, sh, ls, wc
+        self.assertEqual("2", self.box.printed().split()[-1])  # init, sh
 
     def test_kill_with_nothing_running_is_answered(self):
         self.box.send(b"K")

@@ -188,7 +188,7 @@ class NodeContract:
                                "Error [ERR_MODULE_NOT_FOUND]: Cannot find package 'gone' imported from /var/task/index.mjs")
         self.assert_init_error("", "Runtime.HandlerNotFound", "index.handler is undefined or not exported")
         self.assert_init_error("export const handler = 1;", "Runtime.HandlerNotFound", "index.handler is not a function")
-        self.assert_init_error("", "Runtime.MalformedHandlerName", "Bad handler index", "index")
+        self.assert_init_error("", "Runtime.MalformedHandlerName", "Bad handler", "index")
         self.assert_init_error("", "Runtime.MalformedHandlerName",
                                "'../index.handler' is not a valid handler name. Use absolute paths when specifying root directories in handler names.", "../index.handler")
         self.assert_init_error("export const = 1;", "Runtime.UserCodeSyntaxError", "SyntaxError: Unexpected token '='")

@@ -22,6 +22,9 @@ internal sealed class FnqProcess : IAsyncDisposable
 
     public string Log => File.ReadAllText(_log);
 
+    /// <summary>The last warnings and errors: why an answer was a 5xx.</summary>
+    public string Troubles => string.Join('\n', Log.Split('\n').Where(IsTrouble).TakeLast(20));
+
     public static async Task<FnqProcess> StartAsync(string roles, string folder, IReadOnlyDictionary<string, string?> environment)
     {
         Directory.CreateDirectory(folder);
@@ -101,6 +104,9 @@ internal sealed class FnqProcess : IAsyncDisposable
             return false;
         }
     }
+
+    private static bool IsTrouble(string line) =>
+        line.Contains("warn:", StringComparison.Ordinal) || line.Contains("fail:", StringComparison.Ordinal);
 
     private static int FreePort()
     {

@@ -27,7 +27,8 @@ internal sealed record ApiAnswer(int Status, IReadOnlyDictionary<string, string>
 
 /// <summary>Signed requests without an SDK between: status, headers and bytes are what the server sent.</summary>
 internal sealed class LambdaApi(
-    Uri address, string accessKeyId, string secretAccessKey, string region = "us-east-1", TimeProvider? clock = null) : IDisposable
+    Uri address, string accessKeyId, string secretAccessKey, string region = "us-east-1", TimeProvider? clock = null,
+    Func<string>? troubles = null) : IDisposable
 {
     public const string Role = "arn:aws:iam::123456789012:role/lambda-basic-exec";
     private readonly HttpClient _http = new(new SocketsHttpHandler()) { Timeout = TimeSpan.FromMinutes(2) };
@@ -119,7 +120,7 @@ internal sealed class LambdaApi(
     public async Task<JsonNode> CallAsync(string name, string payload = "{}")
     {
         var answer = await InvokeAsync(name, payload);
-        Assert.True(answer is { Status: 200, FunctionError: null }, $"{answer.Status} {answer.Text}");
+        Assert.True(answer is { Status: 200, FunctionError: null }, Describe(answer));
         return answer.Json!;
     }
 
@@ -127,9 +128,13 @@ internal sealed class LambdaApi(
     public async Task<JsonNode> FailAsync(string name, string payload = "{}")
     {
         var answer = await InvokeAsync(name, payload);
-        Assert.True(answer is { Status: 200, FunctionError: "Unhandled" }, $"{answer.Status} {answer.Text}");
+        Assert.True(answer is { Status: 200, FunctionError: "Unhandled" }, Describe(answer));
         return answer.Json!;
     }
+
+    /// <summary>A fault of the platform's tells what the server has logged of it.</summary>
+    private string Describe(ApiAnswer answer) =>
+        $"{answer.Status} {answer.Text}{(answer.Status >= 500 ? "\n" + troubles?.Invoke() : "")}";
 
     public void Dispose() => _http.Dispose();
 }

@@ -30,7 +30,7 @@ public sealed class Platform : IAsyncLifetime
 
     internal AwsCli Cli(string folder) => new(Server.Address, AccessKeyId, Secret, folder);
 
-    internal LambdaApi ApiOf(string region) => new(Server.Address, AccessKeyId, Secret, region);
+    internal LambdaApi ApiOf(string region) => new(Server.Address, AccessKeyId, Secret, region, troubles: () => Server.Troubles);
 
     public async ValueTask InitializeAsync()
     {

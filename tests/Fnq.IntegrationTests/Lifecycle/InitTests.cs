@@ -27,7 +27,7 @@ public sealed class InitTests(Platform platform)
     [InlineData("exports.handler = async ( => 1;\n", "index.js", "index.handler", "Runtime.UserCodeSyntaxError", "^SyntaxError: ")]
     [InlineData("exports.other = async () => 1;\n", "index.js", "index.handler", "Runtime.HandlerNotFound", "^index.handler is undefined or not exported$")]
     [InlineData("exports.handler = async () => 1;\n", "index.js", "absent.handler", "Runtime.ImportModuleError", "^Error: Cannot find module 'absent'")]
-    [InlineData("exports.handler = async () => 1;\n", "index.js", "nodot", "Runtime.MalformedHandlerName", "^Bad handler")]
+    [InlineData("exports.handler = async () => 1;\n", "index.js", "nodot", "Runtime.MalformedHandlerName", "^Bad handler$")]
     [InlineData("throw new RangeError('at init');\n", "index.js", "index.handler", "RangeError", "^at init$")]
     public Task Node_says_why_it_cannot_start(string code, string file, string handler, string type, string message) =>
         FailsTwiceAsync(code, "nodejs20.x", file, handler, type, message);
