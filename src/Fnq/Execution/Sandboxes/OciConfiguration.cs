@@ -10,6 +10,7 @@ internal sealed record OciInput(
     string InitPath,
     string EmptyFolder,
     string NetworkPath,
+    string UserPath,
     string CgroupPath,
     int FirstHostUid,
     byte[]? Seccomp);
@@ -120,16 +121,19 @@ internal static class OciConfiguration
     {
         json.WriteStartObject("linux");
         json.WriteStartArray("namespaces");
-        foreach (var type in (string[])["user", "pid", "mount", "ipc", "uts", "cgroup"])
+        foreach (var type in (string[])["pid", "mount", "ipc", "uts", "cgroup"])
         {
             json.WriteStartObject();
             json.WriteString("type", type);
             json.WriteEndObject();
         }
-        json.WriteStartObject();
-        json.WriteString("type", "network");
-        json.WriteString("path", input.NetworkPath);
-        json.WriteEndObject();
+        foreach (var (type, path) in (ReadOnlySpan<(string, string)>)[("user", input.UserPath), ("network", input.NetworkPath)])
+        {
+            json.WriteStartObject();
+            json.WriteString("type", type);
+            json.WriteString("path", path);
+            json.WriteEndObject();
+        }
         json.WriteEndArray();
         WriteMapping(json, "uidMappings", input.FirstHostUid);
         WriteMapping(json, "gidMappings", input.FirstHostUid);

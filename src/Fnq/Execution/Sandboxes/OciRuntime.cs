@@ -17,7 +17,8 @@ internal sealed class OciRuntime(string path, SafeFileHandle hostNetwork, SafeFi
 
     /// <summary>Makes the network namespace, lets <paramref name="write"/> finish the bundle, runs the runtime, and returns when process 1 stands by.</summary>
     internal Task<NetworkNamespace> CreateAsync(
-        string folder, SandboxPipes pipes, IReadOnlyList<(string Source, string Target)> binds, TimeSpan limit, Action<NetworkNamespace> write)
+        string folder, SandboxPipes pipes, IReadOnlyList<(string Source, string Target)> binds, TimeSpan limit, Func<UserNamespace> makeUsers,
+        Action<NetworkNamespace, UserNamespace> write)
     {
         var done = new TaskCompletionSource<NetworkNamespace>(TaskCreationOptions.RunContinuationsAsynchronously);
         new Thread(() =>
@@ -27,8 +28,9 @@ internal sealed class OciRuntime(string path, SafeFileHandle hostNetwork, SafeFi
             {
                 // Lets this thread change its mount namespace; unshared for the thread only.
                 _ = Native.Check(Native.Unshare(Native.CloneFs), "unshare folders");
+                using var users = makeUsers();
                 network = NetworkNamespace.Create(hostNetwork);
-                write(network);
+                write(network, users);
                 Run(folder, pipes, binds, limit);
                 done.SetResult(network);
             }

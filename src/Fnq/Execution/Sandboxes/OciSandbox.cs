@@ -52,6 +52,8 @@ internal sealed class OciSandbox : ISandbox
 
     public async ValueTask KillProcessesAsync(CancellationToken cancellationToken)
     {
+        // Whoever starts the next process limits it again.
+        _cgroup.LiftCpuLimit();
         Thaw();
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         patience.CancelAfter(KillPatience);

@@ -118,9 +118,10 @@ internal sealed partial class OciSandboxBackend : ISandboxBackend, IDisposable
                 LayersFolder = spec.LayersFolder is { } layers ? paths.Of(layers, "layers") : null,
             };
             var init = paths.Of(_options.InitPath, "init");
-            network = await runtime.CreateAsync(folder, pipes, paths.Binds, _options.CreateTimeout, made =>
-                File.WriteAllBytes(Path.Join(folder, "config.json"), OciConfiguration.Write(new OciInput(
-                    reachable, init, _emptyFolder, made.Path, $"/{CgroupPath(slot)}", firstUid, _seccomp))));
+            network = await runtime.CreateAsync(folder, pipes, paths.Binds, _options.CreateTimeout,
+                () => UserNamespace.Create(firstUid, OciConfiguration.UidsPerSlot),
+                (made, users) => File.WriteAllBytes(Path.Join(folder, "config.json"), OciConfiguration.Write(new OciInput(
+                    reachable, init, _emptyFolder, made.Path, users.Path, $"/{CgroupPath(slot)}", firstUid, _seccomp))));
             // Whoever gave up meanwhile gets no sandbox, and none is left.
             cancellationToken.ThrowIfCancellationRequested();
             return new OciSandbox(this, slot, spec, network, new SandboxCgroup(_layout, CgroupPath(slot)), pipes);

@@ -38,6 +38,9 @@ internal sealed class SandboxCgroup : IDisposable
     internal void LimitCpu(int quotaMicroseconds) =>
         Write(_cpu, _layout.IsUnified ? $"{quotaMicroseconds} {CpuPeriodMicroseconds}" : quotaMicroseconds.ToString(CultureInfo.InvariantCulture));
 
+    /// <summary>Dying takes processor time too, and a crowd that has used up its share dies late.</summary>
+    internal void LiftCpuLimit() => Write(_cpu, _layout.IsUnified ? $"max {CpuPeriodMicroseconds}" : "-1");
+
     internal void Freeze() => SetFrozen(_layout.IsUnified ? "1" : "FROZEN");
 
     internal void Thaw() => SetFrozen(_layout.IsUnified ? "0" : "THAWED");
