@@ -12,6 +12,9 @@ internal sealed partial class OciSandboxBackend
 
     public void Expect(string rootFileSystem) => _stock.Expect(RootFileSystem.At(rootFileSystem));
 
+    /// <summary>Ids of those that stand by, for a look from outside.</summary>
+    internal List<string> Prepared() => [.. _stock.Ready().Select(s => s.Id)];
+
     private async Task<OciSandbox?> TryTakeAsync(RootFileSystem root, SandboxSpec spec)
     {
         if (spec.EphemeralStorageMb != PreparedTmpMb || _stock.TryTake(root) is not { } sandbox)

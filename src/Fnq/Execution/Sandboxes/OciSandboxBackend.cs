@@ -21,6 +21,7 @@ internal sealed partial class OciSandboxBackend : ISandboxBackend, IDisposable, 
     private readonly int _cpuQuotaMax;
     private TmpImages? _images;
     private bool _hasWarnedOfTmp;
+    private int _disposed;
     private readonly byte[]? _seccomp;
     private readonly string _emptyFolder;
     private readonly ConcurrentDictionary<Slot, byte> _leftOver = new();
@@ -112,6 +113,10 @@ internal sealed partial class OciSandboxBackend : ISandboxBackend, IDisposable, 
 
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+        {
+            return;
+        }
         await _stock.DisposeAsync();
         _ = await _cgroups.RemoveAsync($"{_options.CgroupParent}/{_slots.Owner}", TimeSpan.Zero);
         _slots.Dispose();

@@ -4,8 +4,8 @@ namespace Fnq.Execution.Sandboxes;
 /// Sandboxes made ahead of need, a few for each root file system that was asked for lately. They hold nothing of
 /// anybody; each is given out once and never comes back.
 /// </summary>
-internal sealed class PreparedStock<TSandbox>(PreparedStockOptions options, Func<RootFileSystem, Task<TSandbox?>> make, Func<TSandbox, bool> standsBy, TimeProvider time)
-    : IAsyncDisposable
+internal sealed class PreparedStock<TSandbox>(
+    PreparedStockOptions options, Func<RootFileSystem, Task<TSandbox?>> make, Func<TSandbox, bool> standsBy, TimeProvider time) : IAsyncDisposable
     where TSandbox : class, IAsyncDisposable
 {
     private readonly Lock _gate = new();
@@ -15,6 +15,14 @@ internal sealed class PreparedStock<TSandbox>(PreparedStockOptions options, Func
     private bool _isFilling;
     private int _starts;
     private long _quietSince;
+
+    internal List<TSandbox> Ready()
+    {
+        lock (_gate)
+        {
+            return [.. _shelves.Values.SelectMany(s => s.Ready)];
+        }
+    }
 
     /// <summary>Takes one that stands by; whoever has ended meanwhile is let go of.</summary>
     internal TSandbox? TryTake(RootFileSystem root)
@@ -96,7 +104,7 @@ internal sealed class PreparedStock<TSandbox>(PreparedStockOptions options, Func
         lock (_gate)
         {
             _closing.Cancel();
-            left = [.. _shelves.Values.SelectMany(s => s.Ready)];
+            left = Ready();
             _shelves.Clear();
         }
         await _filling;
