@@ -98,7 +98,7 @@ public sealed class MemoryTests(Platform platform)
     {
         var name = await platform.DeployAttackerAsync(Hoarding, MemoryMb, timeoutSeconds: 120);
         Assert.InRange((long)await platform.Api.CallAsync(name, """{"do":"cache"}"""), 400L << 20, long.MaxValue);
-        Assert.InRange(HostSandbox.Of(name).MemoryPeak, 64 << 20, (MemoryMb + OciConfiguration.MemoryAllowanceMb) << 20);
+        Assert.InRange(HostSandbox.Of(name).MemoryPeak, 64 << 20, (MemoryMb + CgroupLimits.MemoryAllowanceMb) << 20);
         await platform.StillServesAsync(name);
     }
 }

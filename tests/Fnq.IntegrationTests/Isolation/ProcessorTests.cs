@@ -57,7 +57,7 @@ public sealed class ProcessorTests(Platform platform)
         TestContext.Current.SendDiagnosticMessage(
             "{0} spinning: gone {1} ms after the deadline; CPU share {2}", processes, string.Join(' ', late.Select(ms => ms.ToString("F0"))), string.Join(' ', shares.Select(s => s.ToString("F2"))));
         Assert.InRange(late[Rounds / 2], -20, 100);
-        var share = (double)SandboxCgroup.CpuQuota(MemoryMb, initialising: false) / SandboxCgroup.CpuPeriodMicroseconds;
+        var share = (double)CgroupLimits.CpuQuota(MemoryMb, initialising: false, int.MaxValue) / CgroupLimits.CpuPeriodMicroseconds;
         Assert.All(shares, used => Assert.InRange(used, 0.01, share * 1.15));
         await platform.StillServesAsync(name);
     }
