@@ -100,7 +100,8 @@ public sealed class VisibilityTests(Platform platform)
     {
         var name = await platform.DeployAttackerAsync(Looking, memoryMb: 1769, timeoutSeconds: 120);
         await platform.StillServesAsync(name);
-        var words = platform.Secrets.Append(Path.GetFileName(Path.GetDirectoryName(platform.Server.DataFolder)!)).Select(word => (JsonNode)new string([.. word.Reverse()])).ToArray();
+        var folder = Path.GetFileName(Path.GetDirectoryName(platform.Server.DataFolder)!);
+        var words = platform.Secrets.Append(folder).Select(word => (JsonNode)new string([.. word.Reverse()])).ToArray();
         var hunt = await platform.Api.CallAsync(name, new JsonObject { ["do"] = "hunt", ["words"] = new JsonArray(words) }.ToJsonString());
         Assert.InRange((int)hunt["files"]!, 2_000, 1_000_000);
         Assert.Empty(hunt["found"]!.AsArray());
