@@ -17,6 +17,8 @@ internal enum ReplyKind
 {
     Response,
     Error,
+
+    /// <summary>A response beyond the limit; an error beyond it is cut instead.</summary>
     TooLarge,
 }
 
@@ -45,5 +47,9 @@ internal interface IRuntimeApiSession
 
     void PublishReply(RuntimeApiRun run);
 
-    Verdict ReportInitError(ReadOnlyMemory<byte> body, string? errorType);
+    Verdict BeginInitError(RuntimeApiConnection connection);
+
+    void BreakInitError(RuntimeApiConnection connection);
+
+    void EndInitError(RuntimeApiConnection connection, ReadOnlyMemory<byte> body, string errorType);
 }
