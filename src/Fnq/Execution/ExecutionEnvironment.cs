@@ -237,6 +237,7 @@ internal sealed partial class ExecutionEnvironment : IAsyncDisposable
         }
 
         await _services.Journal.AppendAsync(Record(run, end, report));
+        run.LetGo();
         return new InvocationResult
         {
             Status = end.Outcome == RunOutcome.PlatformLost ? DispatchStatus.PlatformLost : DispatchStatus.Completed,

@@ -78,7 +78,8 @@ internal sealed class EnvironmentHarness : IAsyncDisposable, ISandboxBackend, IC
         LogFormat = "Text",
     };
 
-    public async Task<ExecutionEnvironment> StartAsync(Func<FakeSandbox, CancellationToken, Task> runtime, Deployment? deployment = null)
+    public async Task<ExecutionEnvironment> StartAsync(
+        Func<FakeSandbox, CancellationToken, Task> runtime, Deployment? deployment = null, InitBackoff? backoff = null)
     {
         if (_environments.Count > 0)
         {
@@ -90,9 +91,15 @@ internal sealed class EnvironmentHarness : IAsyncDisposable, ISandboxBackend, IC
         }
 
         Sandbox.Runtime = runtime;
-        var environment = await Factory.StartAsync(deployment ?? Deployment, Backoff, CancellationToken.None);
+        var environment = await Factory.StartAsync(deployment ?? Deployment, backoff ?? Backoff, CancellationToken.None);
         _environments.Add(environment);
         return environment;
+    }
+
+    public async Task EndAsync(ExecutionEnvironment environment)
+    {
+        await environment.DisposeAsync();
+        _environments.Remove(environment);
     }
 
     public static InvocationRequest Request(string payload = "{}", bool wantsLogTail = false) => new()

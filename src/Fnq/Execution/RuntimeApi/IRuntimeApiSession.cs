@@ -7,7 +7,8 @@ internal sealed class RuntimeApiRun
     public required string InvokedFunctionArn { get; init; }
     public required string TraceId { get; init; }
     public string? ClientContext { get; init; }
-    public required ReadOnlyMemory<byte> Event { get; init; }
+    /// <summary>Let go when the run is over.</summary>
+    public required ReadOnlyMemory<byte> Event { get; set; }
 
     /// <summary>Milliseconds since 1970; set when the event is handed over.</summary>
     public long DeadlineUnixMilliseconds { get; set; }

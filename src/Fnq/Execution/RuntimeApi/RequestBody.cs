@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.IO.Pipelines;
-using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 
@@ -21,8 +20,14 @@ internal static class RequestBody
         {
             return await ReadAsync(context, maxBytes, keptBytes);
         }
-        catch (Exception e) when (e is IOException or BadHttpRequestException or OperationCanceledException or ConnectionAbortedException)
+        catch (BadHttpRequestException)
         {
+            return null;
+        }
+        catch (Exception e) when (e is IOException or OperationCanceledException)
+        {
+            // The connection is gone. Kestrel may not know yet, and would log an error as it tries to read the rest.
+            context.Get<IHttpRequestLifetimeFeature>()!.Abort();
             return null;
         }
     }
