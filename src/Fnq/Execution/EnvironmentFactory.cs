@@ -17,7 +17,7 @@ internal sealed class EnvironmentFactory(
     /// under the function's timeout and reports what comes of it.
     /// </summary>
     /// <exception cref="SandboxException">The platform could not make a sandbox.</exception>
-    public async Task<ExecutionEnvironment> StartAsync(Deployment deployment, CancellationToken cancellationToken)
+    public async Task<ExecutionEnvironment> StartAsync(Deployment deployment, InitBackoff backoff, CancellationToken cancellationToken)
     {
         var orderedAt = services.Time.GetTimestamp();
         var runtime = runtimes.Find(deployment.Runtime)
@@ -49,7 +49,8 @@ internal sealed class EnvironmentFactory(
 
         var log = new EnvironmentLog(stream, sandbox.Output, services.Time);
         var variables = EnvironmentVariables.Build(deployment, runtime, sandbox.RuntimeApiAddress, name.ToString());
-        var environment = new ExecutionEnvironment(id, deployment, sandbox, Plan(runtime, folders, deployment.MemorySizeMb, variables), log, services);
+        var start = Plan(runtime, folders, deployment.MemorySizeMb, variables);
+        var environment = new ExecutionEnvironment(id, deployment, sandbox, start, backoff, log, services);
         await environment.StartAsync(orderedAt);
         if (environment.Phase is EnvironmentPhase.Faulted)
         {

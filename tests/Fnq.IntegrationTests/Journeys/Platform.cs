@@ -25,6 +25,9 @@ public sealed class Platform : IAsyncLifetime
     internal IEnumerable<string> Secrets =>
         [Secret, .. new[] { _servers!.AmqpUrl, _servers.PlatformAmqpUrl, _servers.PostgresUrl }.Select(url => new Uri(url).UserInfo.Split(':')[1])];
 
+    /// <summary>Of the shared node.</summary>
+    internal string DataFolder => Path.Combine(_folder, "data");
+
     /// <summary>Where a test may lay files.</summary>
     internal string NewFolder() => Directory.CreateDirectory(Path.Combine(_folder, Guid.NewGuid().ToString("N"))).FullName;
 
@@ -37,7 +40,7 @@ public sealed class Platform : IAsyncLifetime
         // The database's own user has to reach its folder.
         File.SetUnixFileMode(_folder, (UnixFileMode)0b111_101_101);
         _servers = await TestServers.StartAsync(Path.Combine(_folder, "servers"));
-        _server = await StartServerAsync("data", new Dictionary<string, string?>());
+        _server = await StartServerAsync(Path.GetFileName(DataFolder), new Dictionary<string, string?>());
         _api = ApiOf("us-east-1");
     }
 
@@ -50,7 +53,7 @@ public sealed class Platform : IAsyncLifetime
     internal Task<ShellResult> VerbAsync(string[] arguments, IReadOnlyDictionary<string, string?>? settings = null)
     {
         var environment = Settings(settings ?? new Dictionary<string, string?>());
-        environment.TryAdd("FNQ_DATA", Path.Combine(_folder, "data"));
+        environment.TryAdd("FNQ_DATA", DataFolder);
         return Shell.RunAsync("dotnet", [Repository.ServerDll, .. arguments], environment);
     }
 

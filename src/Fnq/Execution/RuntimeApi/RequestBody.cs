@@ -1,48 +1,75 @@
 using System.Buffers;
 using System.IO.Pipelines;
+using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace Fnq.Execution.RuntimeApi;
 
+/// <summary>What was read of a body.</summary>
+/// <param name="Bytes">All of it, or the beginning of one that is too large.</param>
+internal readonly record struct BodyRead(byte[] Bytes, bool IsWhole);
+
 /// <summary>Reads a body whole: straight into an array of its size when that is announced.</summary>
 internal static class RequestBody
 {
-    /// <summary>Null when it is larger than allowed.</summary>
-    public static async ValueTask<byte[]?> ReadAsync(IFeatureCollection context, int maxBytes)
+    /// <summary>Null when the connection broke or the body is malformed.</summary>
+    /// <param name="keptBytes">How much is kept of a body that turns out larger than allowed.</param>
+    public static async ValueTask<BodyRead?> TryReadAsync(IFeatureCollection context, int maxBytes, int keptBytes)
     {
-        var length = context.Get<IHttpRequestFeature>()!.Headers.ContentLength;
-        if (length > maxBytes)
+        try
+        {
+            return await ReadAsync(context, maxBytes, keptBytes);
+        }
+        catch (BadHttpRequestException)
         {
             return null;
+        }
+        catch (Exception e) when (e is IOException or OperationCanceledException)
+        {
+            // The connection is gone. Kestrel may not know yet, and would log an error as it tries to read the rest.
+            context.Get<IHttpRequestLifetimeFeature>()!.Abort();
+            return null;
+        }
+    }
+
+    private static async ValueTask<BodyRead> ReadAsync(IFeatureCollection context, int maxBytes, int keptBytes)
+    {
+        var length = context.Get<IHttpRequestFeature>()!.Headers.ContentLength;
+        var isTooLarge = length > maxBytes;
+        if (isTooLarge)
+        {
+            // Known before a byte has come; what is not kept is not even read.
+            maxBytes = keptBytes;
         }
 
         var reader = context.Get<IRequestBodyPipeFeature>()!.Reader;
         // The announced size is not trusted with memory before bytes have come.
         var body = length is { } known and <= 64 * 1024 ? new byte[known] : [];
         var filled = 0;
-        while (true)
+        while (!(isTooLarge && filled == keptBytes))
         {
             var result = await reader.ReadAsync();
-            var buffer = result.Buffer;
-            var size = (int)Math.Min(buffer.Length, maxBytes + 1L);
-            if (filled + size > maxBytes)
-            {
-                reader.AdvanceTo(buffer.End);
-                return null;
-            }
-
+            var size = (int)Math.Min(result.Buffer.Length, maxBytes - filled);
             if (body.Length < filled + size)
             {
                 Array.Resize(ref body, (int)Math.Min(length ?? maxBytes, Math.Max(filled + size, Math.Max(4096, body.Length * 2L))));
             }
 
-            buffer.CopyTo(body.AsSpan(filled));
+            var isBeyond = size < result.Buffer.Length;
+            result.Buffer.Slice(0, size).CopyTo(body.AsSpan(filled));
             filled += size;
-            reader.AdvanceTo(buffer.End);
+            reader.AdvanceTo(result.Buffer.End);
+            if (isBeyond)
+            {
+                return new BodyRead(body[..Math.Min(filled, keptBytes)], false);
+            }
+
             if (result.IsCompleted)
             {
-                return filled == body.Length ? body : body[..filled];
+                return new BodyRead(filled == body.Length ? body : body[..filled], !isTooLarge);
             }
         }
+
+        return new BodyRead(body[..filled], false);
     }
 }
