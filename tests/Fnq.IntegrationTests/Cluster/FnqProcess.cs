@@ -12,6 +12,8 @@ internal sealed class FnqProcess : IAsyncDisposable
 
     private FnqProcess(Process process, int port, string log) => (_process, Port, _log) = (process, port, log);
 
+    public string DataFolder => Path.GetDirectoryName(_log)!;
+
     public int Port { get; }
 
     public int Pid => _process.Id;
