@@ -18,7 +18,7 @@ internal sealed partial class DeploymentPreparation(
                 await runtimes.InstallAsync(deployment.Runtime, line => LogProgress(deployment.Runtime, line), cancellationToken);
             }
 
-            await code.PrepareAsync(deployment, cancellationToken);
+            using var folders = await code.PrepareAsync(deployment, cancellationToken);
             if (runtimes.Find(deployment.Runtime) is { } runtime)
             {
                 sandboxes.Expect(runtime.RootFileSystem);

@@ -23,6 +23,22 @@ internal sealed class EnvironmentFactory(
         var runtime = runtimes.Find(deployment.Runtime)
             ?? throw new SandboxException($"runtime {deployment.Runtime} is not installed here: fnq runtimes install {deployment.Runtime}");
         var folders = await code.PrepareAsync(deployment, cancellationToken);
+        try
+        {
+            var environment = await StartAsync(deployment, runtime, folders, orderedAt, cancellationToken);
+            _ = environment.Ended.ContinueWith(_ => folders.Dispose(), TaskScheduler.Default);
+            return environment;
+        }
+        catch
+        {
+            folders.Dispose();
+            throw;
+        }
+    }
+
+    private async Task<ExecutionEnvironment> StartAsync(
+        Deployment deployment, RuntimeManifest runtime, CodeFolders folders, long orderedAt, CancellationToken cancellationToken)
+    {
         var id = Guid.NewGuid().ToString("N");
         var name = new LogStreamName(DateOnly.FromDateTime(services.Time.GetUtcNow().UtcDateTime), deployment.Version, id);
 

@@ -107,6 +107,11 @@ internal sealed partial class ExecutionEnvironment : IAsyncDisposable
                 return InvocationResult.Of(DispatchStatus.Expired);
             }
 
+            if (!_services.Journal.HasRoom)
+            {
+                return InvocationResult.Of(DispatchStatus.Unavailable);
+            }
+
             Thaw();
             var run = new EnvironmentRun(request, now);
             _log.Begin(request.WantsLogTail);

@@ -25,6 +25,9 @@ internal sealed record ExecutionOptions
 
     /// <summary>Shared by all workers of the host.</summary>
     public string SandboxStateFolder { get; init; } = "/run/fnq";
+
+    /// <summary>Extracted packages that nobody uses are kept up to this size.</summary>
+    public long CodeCacheBytes { get; init; } = 10_240L << 20;
     public required WorkerOptions Worker { get; init; }
 }
 
@@ -51,7 +54,8 @@ internal sealed class ExecutionModule(ExecutionOptions options) : IModule
         });
         services.AddSingleton(new RuntimeOptions { Folder = options.RuntimesFolder });
         services.AddSingleton<RuntimeCatalog>();
-        services.AddSingleton(new CodeCache(Path.Combine(options.DataFolder, "code")));
+        services.AddSingleton(provider => new CodeCache(
+            Path.Combine(options.DataFolder, "code"), options.CodeCacheBytes, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<ICodeFolders, PackageFolders>();
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<LogStore>(provider, options.DataFolder));
         services.AddSingleton<RuntimeApiServer>();
@@ -80,6 +84,7 @@ internal sealed class ExecutionModule(ExecutionOptions options) : IModule
         public async Task StartAsync(CancellationToken cancellationToken)
         {
             code.RemoveDeadDrafts();
+            code.Prune();
             await backend.SweepAsync(cancellationToken);
             await runtimeApi.StartAsync(cancellationToken);
         }

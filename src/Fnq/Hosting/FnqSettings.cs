@@ -17,6 +17,9 @@ internal sealed record FnqSettings
     public required string Host { get; init; }
     public required int Port { get; init; }
 
+    /// <summary>Open at the same time; the default of the web server is no limit.</summary>
+    public required int MaxConnections { get; init; }
+
     /// <summary>The users' virtual host.</summary>
     public required string AmqpUrl { get; init; }
 
@@ -51,6 +54,12 @@ internal sealed record FnqSettings
     public required bool StrictBilling { get; init; }
     public required WorkerOptions Worker { get; init; }
 
+    /// <summary>Extracted packages that a data folder keeps beyond those in use.</summary>
+    public required int CodeCacheMb { get; init; }
+
+    /// <summary>Billing records that wait for the broker; with more, invocations are refused.</summary>
+    public required int JournalMb { get; init; }
+
     /// <summary><c>text</c> for people, <c>json</c> for collectors: one object a line, with the members of each event.</summary>
     public required string LogFormat { get; init; }
 
@@ -70,6 +79,7 @@ internal sealed record FnqSettings
             RuntimesFolder = Path.GetFullPath(read.Text("FNQ_RUNTIMES", Path.Combine(data, "runtimes"))),
             Host = read.Text("FNQ_HOST", "127.0.0.1"),
             Port = read.Number("FNQ_PORT", 9000, 0, 65_535),
+            MaxConnections = read.Number("FNQ_MAX_CONNECTIONS", 10_000, 10, 1_000_000),
             AmqpUrl = amqp,
             PlatformAmqpUrl = read.UrlOr(WithVirtualHost(amqp, "fnq"), "FNQ_PLATFORM_AMQP_URL", "amqp", "amqps"),
             PostgresUrl = read.Url("FNQ_POSTGRES_URL", "postgres", "postgresql"),
@@ -85,6 +95,8 @@ internal sealed record FnqSettings
             SandboxStateFolder = read.Text("FNQ_SANDBOX_STATE", "/run/fnq"),
             LocalHandoff = read.Switch("FNQ_LOCAL_HANDOFF", true),
             StrictBilling = read.Switch("FNQ_BILLING_STRICT", false),
+            CodeCacheMb = read.Number("FNQ_CODE_CACHE_MB", 10_240, 0, int.MaxValue),
+            JournalMb = read.Number("FNQ_JOURNAL_MB", 4_096, 1, int.MaxValue),
             LogFormat = read.OneOf("FNQ_LOG_FORMAT", "text", "json"),
             Worker = new WorkerOptions
             {
@@ -107,6 +119,7 @@ internal sealed record FnqSettings
         ("data", DataFolder),
         ("runtimes", RuntimesFolder),
         ("listen", $"{Host}:{Port}"),
+        ("connections at most", $"{MaxConnections}"),
         ("amqp", WithoutSecret(AmqpUrl)),
         ("platform amqp", WithoutSecret(PlatformAmqpUrl)),
         ("postgres", WithoutSecret(PostgresUrl)),
@@ -119,6 +132,8 @@ internal sealed record FnqSettings
         ("strict billing", StrictBilling ? "on" : "off"),
         ("worker memory", $"{Worker.MemoryMb} MiB"),
         ("environments at most", $"{Worker.MaxEnvironments}"),
+        ("code cache", $"{CodeCacheMb} MiB"),
+        ("run journal at most", $"{JournalMb} MiB"),
         ("idle timeout", $"{Worker.IdleTimeout.TotalSeconds} s"),
     ];
 

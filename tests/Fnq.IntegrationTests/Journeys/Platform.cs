@@ -21,6 +21,9 @@ public sealed class Platform : IAsyncLifetime
 
     internal LambdaApi Api => _api!;
 
+    /// <summary>For tests that look at rows, or break them.</summary>
+    internal string PostgresUrl => _servers!.PostgresUrl;
+
     /// <summary>What no log may show: the key's secret and the passwords of the servers.</summary>
     internal IEnumerable<string> Secrets =>
         [Secret, .. new[] { _servers!.AmqpUrl, _servers.PlatformAmqpUrl, _servers.PostgresUrl }.Select(url => new Uri(url).UserInfo.Split(':')[1])];
