@@ -25,7 +25,7 @@ internal sealed class EnvironmentFactory(
         var folders = await code.PrepareAsync(deployment, cancellationToken);
         try
         {
-            var environment = await StartAsync(deployment, runtime, folders, orderedAt, cancellationToken);
+            var environment = await StartAsync(deployment, runtime, folders, backoff, orderedAt, cancellationToken);
             _ = environment.Ended.ContinueWith(_ => folders.Dispose(), TaskScheduler.Default);
             return environment;
         }
@@ -37,7 +37,7 @@ internal sealed class EnvironmentFactory(
     }
 
     private async Task<ExecutionEnvironment> StartAsync(
-        Deployment deployment, RuntimeManifest runtime, CodeFolders folders, long orderedAt, CancellationToken cancellationToken)
+        Deployment deployment, RuntimeManifest runtime, CodeFolders folders, InitBackoff backoff, long orderedAt, CancellationToken cancellationToken)
     {
         var id = Guid.NewGuid().ToString("N");
         var name = new LogStreamName(DateOnly.FromDateTime(services.Time.GetUtcNow().UtcDateTime), deployment.Version, id);

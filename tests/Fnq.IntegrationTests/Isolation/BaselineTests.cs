@@ -51,6 +51,7 @@ public sealed class BaselineTests(Platform platform)
         var folder = platform.NewFolder();
         var temporary = Directory.CreateDirectory(Path.Combine(folder, "temporary")).FullName;
         var node = await platform.StartServerAsync(folder, new Dictionary<string, string?> { ["FNQ_IDLE_TIMEOUT_SECONDS"] = "1", ["TMPDIR"] = temporary });
+        var pid = node.Pid;
         await using (node)
         {
             using var api = new LambdaApi(node.Address, Platform.AccessKeyId, Platform.Secret, troubles: () => node.Troubles);
@@ -67,7 +68,7 @@ public sealed class BaselineTests(Platform platform)
             TestContext.Current.SendDiagnosticMessage("baseline: {0}", string.Join(", ", baseline.Select(pair => $"{pair.Key} {pair.Value}")));
         }
 
-        Assert.Empty(HostLeftovers.Of(node.Pid));
+        Assert.Empty(HostLeftovers.Of(pid));
         await Until.TrueAsync(() => HostLeftovers.ProcessesWithoutWorker().Count == 0, string.Join('\n', HostLeftovers.ProcessesWithoutWorker()));
     }
 

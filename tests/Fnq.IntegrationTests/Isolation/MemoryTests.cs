@@ -29,7 +29,7 @@ public sealed class MemoryTests(Platform platform)
             ctypes.memset(address, 1, 16 * MB)
         def pipes():
             # What one user may have in pipes is not enough alone.
-            if not hoard: hoard.append(bytearray(b"x" * (72 * MB)))
+            if not hoard: hoard.append([bytearray(b"x" * MB) for _ in range(72)])
             reader, writer = os.pipe()
             os.set_blocking(writer, False)
             try: fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 1 << 20)
@@ -52,7 +52,7 @@ public sealed class MemoryTests(Platform platform)
                 case None:
                     return "alive"
                 case "ballast":
-                    return len(bytearray(b"x" * (72 * MB)))
+                    return sum(map(len, [bytearray(b"x" * MB) for _ in range(72)]))
                 case "cache":
                     read = 0
                     for folder, _, files in os.walk("/usr"):
