@@ -33,9 +33,8 @@ public sealed class PreparedSlotTests(SandboxHost host) : IClassFixture<SandboxH
         Assert.Contains(sandbox.Id, stock);
         var (_, output) = await sandbox.RunAsync("pwd; cat hello.txt /opt/layer.txt; ls -A /tmp | wc -l; stat -f -c %T /tmp");
         Assert.Equal("/var/task\nhello from the code\nhello from the layer\n0\next2/ext3\n", output);
-        var limit = HostView.CgroupFolders($"fnq-tests/{sandbox.Id[..sandbox.Id.LastIndexOf('-')]}/{sandbox.Id[(sandbox.Id.LastIndexOf('-') + 1)..]}")
-            .SelectMany(f => (string[])[Path.Join(f, "memory.limit_in_bytes"), Path.Join(f, "memory.max")]).First(File.Exists);
-        Assert.Equal(CgroupLimits.MemoryBytes(300).ToString(), (await File.ReadAllTextAsync(limit)).Trim());
+        var group = $"fnq-tests/{sandbox.Id[..sandbox.Id.LastIndexOf('-')]}/{sandbox.Id[(sandbox.Id.LastIndexOf('-') + 1)..]}";
+        Assert.Equal(CgroupLimits.MemoryBytes(300).ToString(), HostView.ReadCgroup(group, "memory.limit_in_bytes", "memory.max"));
 
         // What was taken is made again, and nothing that was used comes back.
         var next = await StockAsync();
