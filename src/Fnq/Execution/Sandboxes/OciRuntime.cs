@@ -26,8 +26,6 @@ internal sealed class OciRuntime(string path, IReadOnlyList<string> globalArgume
             NetworkNamespace? network = null;
             try
             {
-                // Lets this thread change its mount namespace; unshared for the thread only.
-                _ = Native.Check(Native.Unshare(Native.CloneFs), "unshare folders");
                 using var users = makeUsers();
                 network = NetworkNamespace.Create(hostNetwork);
                 write(network, users);

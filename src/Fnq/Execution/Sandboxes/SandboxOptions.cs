@@ -20,8 +20,8 @@ internal sealed record SandboxOptions
     /// <summary>How many sandboxes are kept ready for each runtime that was asked for lately; 0 makes each when it is needed.</summary>
     public int PreparedSlots { get; init; } = 2;
 
-    /// <summary>No sandbox is made ahead within this time of a real start: the processors are the start's.</summary>
-    public TimeSpan PreparationQuiet { get; init; } = TimeSpan.FromMilliseconds(250);
+    /// <summary>No sandbox is made ahead while others start, nor within this time of it: a burst is not held up.</summary>
+    public TimeSpan PreparationQuiet { get; init; } = TimeSpan.FromMilliseconds(20);
 
     /// <summary>How long a runtime counts as asked for lately.</summary>
     public TimeSpan PreparedFor { get; init; } = TimeSpan.FromMinutes(10);
