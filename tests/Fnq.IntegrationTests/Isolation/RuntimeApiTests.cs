@@ -134,7 +134,7 @@ public sealed class RuntimeApiTests(Platform platform)
                 return {"opened": len(held), "alive": alive}
             """, request => request["Timeout"] = 60);
         var before = WorkerFigures.Descriptors(platform.Server.Pid);
-        var attack = platform.Api.CallAsync(name, $$"""{"until":{{DateTimeOffset.UtcNow.ToUnixTimeSeconds() + 30}}}""");
+        var attack = platform.Api.CallAsync(name, $$"""{"until":{{TimeProvider.System.GetUtcNow().ToUnixTimeSeconds() + 30}}}""");
         var (most, calls) = (0, 0);
         while (!attack.IsCompleted)
         {
