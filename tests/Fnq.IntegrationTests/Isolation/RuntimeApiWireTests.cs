@@ -31,7 +31,7 @@ public sealed class RuntimeApiWireTests(Platform platform)
                 "no host": f"GET {ROOT}invocation/next HTTP/1.1\r\n\r\n".encode(),
                 "two hosts": next + b"Host: y\r\n\r\n",
                 "noise": os.urandom(4000),
-                "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(500),
+                "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(500) + b"\r\n\r\n",
             }
             seen = {name: raw(data)[0] for name, data in attacks.items()}
             # Half a body and the end of the connection: refused, and the response may be posted again.
@@ -48,7 +48,8 @@ public sealed class RuntimeApiWireTests(Platform platform)
     public async Task H17_malformed_HTTP_is_refused_and_the_worker_stays_as_large_as_it_was()
     {
         var name = await platform.Api.DeployAsync(Malformed, request => (request["MemorySize"], request["Timeout"]) = (512, 60));
-        _ = await platform.Api.CallAsync(name);
+        var first = await platform.Api.InvokeTailAsync(name);
+        Assert.True(first.FunctionError is null, first.Text + first.LogTail);
         var before = WorkerFigures.ResidentMb(platform.Server.Pid);
         JsonNode? last = null;
         for (var round = 0; round < 5; round++)

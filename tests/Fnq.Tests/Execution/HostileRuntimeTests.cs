@@ -101,6 +101,36 @@ public sealed class HostileRuntimeTests : IAsyncDisposable
         Assert.Equal((202, error), (answer.Status, payload));
     }
 
+    [Theory]
+    [InlineData("Content-Length: 1\r\nContent-Length: 2\r\n\r\n11")]
+    [InlineData("Content-Length: -1\r\n\r\n1")]
+    [InlineData("Content-Length: 99999999999999999999\r\n\r\n1")]
+    [InlineData("Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n1")]
+    [InlineData("Transfer-Encoding: chunked\r\n\r\nxyz\r\n1\r\n0\r\n\r\n")]
+    [InlineData("Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n")]
+    [InlineData("Transfer-Encoding: identity\r\n\r\n0\r\n\r\n")]
+    [InlineData("Content-Length : 1\r\n\r\n1")]
+    [InlineData("X: 1\r\n 2\r\nContent-Length: 1\r\n\r\n1")]
+    [InlineData("X: \0\r\nContent-Length: 1\r\n\r\n1")]
+    public async Task A_malformed_reply_is_refused_and_a_proper_one_is_heard_after_it(string rest)
+    {
+        var refused = new TaskCompletionSource<int>();
+        var environment = await _harness.StartAsync(async (sandbox, killed) =>
+        {
+            using var client = new RuntimeClient(sandbox);
+            var next = await client.NextAsync(killed);
+            using (var other = new RuntimeClient(sandbox))
+            {
+                await other.SendRawAsync($"POST /2018-06-01/runtime/invocation/{next.RequestId}/response HTTP/1.1\r\nHost: x\r\n{rest}", killed);
+                refused.TrySetResult((await other.ReadAsync(killed)).Status);
+            }
+
+            await client.ReplyAsync(next.RequestId, "2", killed);
+        });
+        Assert.Equal("2", Encoding.UTF8.GetString((await environment.InvokeAsync(EnvironmentHarness.Request(), default)).Payload.Span));
+        Assert.Equal(400, await refused.Task);
+    }
+
     [Fact]
     public async Task An_unknown_response_mode_is_refused_and_the_run_goes_on()
     {

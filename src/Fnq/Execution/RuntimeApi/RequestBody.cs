@@ -12,6 +12,12 @@ internal readonly record struct BodyRead(byte[] Bytes, bool IsWhole);
 /// <summary>Reads a body whole: straight into an array of its size when that is announced.</summary>
 internal static class RequestBody
 {
+    /// <summary>
+    /// Of a body that is too large, so much is read past after the answer, for clients that look for it only when they have
+    /// sent all. Whoever goes on after that is cut off.
+    /// </summary>
+    private const long DrainedBytes = 32 * 1024 * 1024;
+
     /// <summary>Null when the connection broke or the body is malformed.</summary>
     /// <param name="keptBytes">How much is kept of a body that turns out larger than allowed.</param>
     public static async ValueTask<BodyRead?> TryReadAsync(IFeatureCollection context, int maxBytes, int keptBytes)
@@ -20,8 +26,9 @@ internal static class RequestBody
         {
             return await ReadAsync(context, maxBytes, keptBytes);
         }
-        catch (BadHttpRequestException)
+        catch (Exception e) when (e is BadHttpRequestException or IOException { InnerException: OverflowException })
         {
+            // The second is how Kestrel says that a chunk's size is no number.
             return null;
         }
         catch (Exception e) when (e is IOException or OperationCanceledException)
@@ -30,6 +37,30 @@ internal static class RequestBody
             context.Get<IHttpRequestLifetimeFeature>()!.Abort();
             return null;
         }
+    }
+
+    public static async ValueTask DrainAsync(IFeatureCollection context)
+    {
+        try
+        {
+            var reader = context.Get<IRequestBodyPipeFeature>()!.Reader;
+            for (var drained = 0L; drained < DrainedBytes;)
+            {
+                var result = await reader.ReadAsync();
+                drained += result.Buffer.Length;
+                reader.AdvanceTo(result.Buffer.End);
+                if (result.IsCompleted)
+                {
+                    return;
+                }
+            }
+        }
+        catch (Exception e) when (e is IOException or OperationCanceledException)
+        {
+            // Gone, or no HTTP any more: cut off as well.
+        }
+
+        context.Get<IHttpRequestLifetimeFeature>()!.Abort();
     }
 
     private static async ValueTask<BodyRead> ReadAsync(IFeatureCollection context, int maxBytes, int keptBytes)

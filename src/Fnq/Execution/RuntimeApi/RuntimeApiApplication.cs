@@ -129,6 +129,11 @@ internal sealed class RuntimeApiApplication : IHttpApplication<IFeatureCollectio
         {
             session.PublishReply(run!);
         }
+
+        if (!body.IsWhole)
+        {
+            await RequestBody.DrainAsync(context);
+        }
     }
 
     private static async Task InitErrorAsync(IFeatureCollection context, RuntimeApiConnection connection)
@@ -152,6 +157,10 @@ internal sealed class RuntimeApiApplication : IHttpApplication<IFeatureCollectio
 
         session.EndInitError(connection, ErrorPayload(context, body), ErrorType(context));
         await RuntimeApiAnswers.AcceptedAsync(context);
+        if (!body.IsWhole)
+        {
+            await RequestBody.DrainAsync(context);
+        }
     }
 
     private static async Task PingAsync(IFeatureCollection context, RuntimeApiConnection connection)
