@@ -5,9 +5,26 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace Fnq.Execution.RuntimeApi;
 
+internal enum BodyEnd
+{
+    Whole,
+    TooLarge,
+
+    /// <summary>Cut off or malformed, by who may still hear an answer.</summary>
+    Malformed,
+
+    /// <summary>The connection is gone.</summary>
+    Gone,
+}
+
 /// <summary>What was read of a body.</summary>
 /// <param name="Bytes">All of it, or the beginning of one that is too large.</param>
-internal readonly record struct BodyRead(byte[] Bytes, bool IsWhole);
+internal readonly record struct BodyRead(byte[] Bytes, BodyEnd End)
+{
+    public bool IsWhole => End == BodyEnd.Whole;
+
+    public bool IsBroken => End is BodyEnd.Malformed or BodyEnd.Gone;
+}
 
 /// <summary>Reads a body whole: straight into an array of its size when that is announced.</summary>
 internal static class RequestBody
@@ -18,24 +35,21 @@ internal static class RequestBody
     /// </summary>
     private const long DrainedBytes = 32 * 1024 * 1024;
 
-    /// <summary>Null when the connection broke or the body is malformed.</summary>
     /// <param name="keptBytes">How much is kept of a body that turns out larger than allowed.</param>
-    public static async ValueTask<BodyRead?> TryReadAsync(IFeatureCollection context, int maxBytes, int keptBytes)
+    public static async ValueTask<BodyRead> ReadAsync(IFeatureCollection context, int maxBytes, int keptBytes)
     {
         try
         {
-            return await ReadAsync(context, maxBytes, keptBytes);
+            return await ReadAllAsync(context, maxBytes, keptBytes);
         }
         catch (Exception e) when (e is BadHttpRequestException or IOException { InnerException: OverflowException })
         {
             // The second is how Kestrel says that a chunk's size is no number.
-            return null;
+            return new BodyRead([], BodyEnd.Malformed);
         }
         catch (Exception e) when (e is IOException or OperationCanceledException)
         {
-            // The connection is gone. Kestrel may not know yet, and would log an error as it tries to read the rest.
-            context.Get<IHttpRequestLifetimeFeature>()!.Abort();
-            return null;
+            return new BodyRead([], BodyEnd.Gone);
         }
     }
 
@@ -60,10 +74,13 @@ internal static class RequestBody
             // Gone, or no HTTP any more: cut off as well.
         }
 
-        context.Get<IHttpRequestLifetimeFeature>()!.Abort();
+        CutOff(context);
     }
 
-    private static async ValueTask<BodyRead> ReadAsync(IFeatureCollection context, int maxBytes, int keptBytes)
+    /// <summary>Kestrel may not know yet that a connection is gone, and would log an error as it tries to read the rest.</summary>
+    public static void CutOff(IFeatureCollection context) => context.Get<IHttpRequestLifetimeFeature>()!.Abort();
+
+    private static async ValueTask<BodyRead> ReadAllAsync(IFeatureCollection context, int maxBytes, int keptBytes)
     {
         var length = context.Get<IHttpRequestFeature>()!.Headers.ContentLength;
         var isTooLarge = length > maxBytes;
@@ -92,15 +109,15 @@ internal static class RequestBody
             reader.AdvanceTo(result.Buffer.End);
             if (isBeyond)
             {
-                return new BodyRead(body[..Math.Min(filled, keptBytes)], false);
+                return new BodyRead(body[..Math.Min(filled, keptBytes)], BodyEnd.TooLarge);
             }
 
             if (result.IsCompleted)
             {
-                return new BodyRead(filled == body.Length ? body : body[..filled], !isTooLarge);
+                return new BodyRead(filled == body.Length ? body : body[..filled], isTooLarge ? BodyEnd.TooLarge : BodyEnd.Whole);
             }
         }
 
-        return new BodyRead(body[..filled], false);
+        return new BodyRead(body[..filled], BodyEnd.TooLarge);
     }
 }
