@@ -38,7 +38,10 @@ public sealed class RuntimeApiWireTests(Platform platform)
             s = connect()
             s.sendall(post + b"Content-Length: 100\r\n\r\n123")
             s.shutdown(socket.SHUT_WR)
-            seen["truncated"] = read(s)[0]
+            try:
+                seen["truncated"] = read(s)[0]
+            except ConnectionError:
+                seen["truncated"] = 0
             # What is smuggled into a body stays a body.
             smuggled = raw(post + b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n42\r\n0\r\n\r\n")[0] if event.get("smuggle") else 0
             return {"seen": seen, "smuggled": smuggled}
