@@ -74,8 +74,6 @@ internal sealed partial class ExecutionEnvironment
         }
 
         using var limit = new CancellationTokenSource(ExitReportLimit, _services.Time);
-        // Its own spinning processes must not keep process 1 from killing them.
-        _sandbox.LimitCpu(initialising: true);
         await _sandbox.KillProcessesAsync(limit.Token);
         await exited.WaitAsync(limit.Token);
         _mayHaveProcesses = false;

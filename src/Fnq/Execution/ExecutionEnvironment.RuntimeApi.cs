@@ -62,6 +62,11 @@ internal sealed partial class ExecutionEnvironment : IRuntimeApiSession
                 return Verdict.InvalidRequestId;
             }
 
+            if (_state.Runtime == RuntimeStage.Replying)
+            {
+                return Verdict.ReplyUnderWay;
+            }
+
             return Advance(EnvironmentCommand.ReplyBegun).HasFlag(EnvironmentEffects.Refuse)
                 ? Verdict.InvalidStateTransition
                 : Verdict.Accepted;

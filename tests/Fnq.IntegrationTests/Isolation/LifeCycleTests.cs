@@ -233,17 +233,7 @@ public sealed class LifeCycleTests(Platform platform)
             """);
         _ = await platform.Api.CallAsync(name);
         _ = await platform.Api.CallAsync(name, """{"away":1}""");
-        await Until.TrueAsync(
-            async () =>
-            {
-                if (_processes.Alive().Count > 0)
-                {
-                    await _processes.StandStillAsync();
-                }
-
-                return true;
-            },
-            "it is gone or frozen");
+        await _processes.StandStillAsync(orGone: true);
         await Until.TrueAsync(async () => (await platform.Api.InvokeAsync(name)).Text == "1", "the function is served again");
     }
 

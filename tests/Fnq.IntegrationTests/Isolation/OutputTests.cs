@@ -47,7 +47,7 @@ public sealed class OutputTests(Platform platform)
         var after = WorkerFigures.ResidentMb(platform.Server.Pid);
         TestContext.Current.TestOutputHelper?.WriteLine($"{what}: {took:F0} ms; the worker: {before:F0} MiB before, {after:F0} after");
         Assert.InRange(after - before, double.NegativeInfinity, 48);
-        var stored = await StoredAsync(name, answer.RequestId);
+        var stored = await StoredLog.OfAsync(platform, name, answer.RequestId);
         Assert.InRange(stored.Sum(line => line.Length + 1), 1_000_000, 1024 * 1024 + 1_000);
 
         // The next one has its own mebibyte.
@@ -61,7 +61,7 @@ public sealed class OutputTests(Platform platform)
         var name = await platform.Api.DeployAsync(Printing);
         var answer = await platform.Api.InvokeTailAsync(name, """{"what":"one line"}""");
         Assert.Contains("zzz [truncated by Fnq: line beyond 256 kB]\nafter\nEND", answer.LogTail, StringComparison.Ordinal);
-        var line = Assert.Single(await StoredAsync(name, answer.RequestId), line => line.Contains("zzz", StringComparison.Ordinal));
+        var line = Assert.Single(await StoredLog.OfAsync(platform, name, answer.RequestId), line => line.Contains("zzz", StringComparison.Ordinal));
         Assert.InRange(line.Length, 256 * 1024, 256 * 1024 + 100);
     }
 
@@ -72,7 +72,7 @@ public sealed class OutputTests(Platform platform)
         var answer = await platform.Api.InvokeTailAsync(name, """{"what":"bytes"}""");
         var tail = Encoding.Latin1.GetString(Convert.FromBase64String(answer.Headers["X-Amz-Log-Result"]));
         Assert.Contains("nul \0 bad \u00ff\u00fe escape \u001b[2J\u001b]0;title\a c1 \u00c2\u009b31m", tail, StringComparison.Ordinal);
-        await StoredAsync(name, answer.RequestId);
+        await StoredLog.OfAsync(platform, name, answer.RequestId);
         var shown = (await platform.VerbAsync(["logs", name])).Checked;
         Assert.DoesNotContain(shown, character => char.IsControl(character) && character is not ('\n' or '\t'));
         Assert.DoesNotContain('\u202e', shown);
@@ -94,7 +94,7 @@ public sealed class OutputTests(Platform platform)
                 return 1
             """);
         var answer = await platform.Api.InvokeAsync(name);
-        var lines = await StoredAsync(name, answer.RequestId);
+        var lines = await StoredLog.OfAsync(platform, name, answer.RequestId);
         var report = Assert.Single(lines, line => line[0] == (char)LogSource.Platform && line.Contains(" REPORT RequestId: ", StringComparison.Ordinal));
         Assert.Single(lines, line => line[0] == (char)LogSource.Platform && line.Contains(" START RequestId: ", StringComparison.Ordinal));
         var billed = Reports.Of(report[(report.IndexOf(' ', StringComparison.Ordinal) + 1)..]).BilledMilliseconds;
@@ -133,25 +133,5 @@ public sealed class OutputTests(Platform platform)
             Assert.Equal((null, $"{run}"), (answer.FunctionError, answer.Text));
             Assert.Null(Reports.Of(answer.LogTail).Status);
         }
-    }
-
-    /// <summary>The lines of one invocation as they are stored, from its START to its REPORT.</summary>
-    private async Task<List<string>> StoredAsync(string function, string requestId)
-    {
-        var folder = LogFolders.Of(platform.DataFolder, "123456789012", "us-east-1", function);
-        List<string> lines = [];
-        bool IsPlatform(string line, string text) => line.StartsWith('P') && line.Contains($" {text} RequestId: {requestId}", StringComparison.Ordinal);
-        await Until.TrueAsync(
-            () =>
-            {
-                lines =
-                [
-                    .. Directory.GetFiles(folder).Order().SelectMany(file => File.ReadAllText(file, Encoding.Latin1).Split('\n'))
-                        .SkipWhile(line => !IsPlatform(line, "START")),
-                ];
-                return lines.Exists(line => IsPlatform(line, "REPORT"));
-            },
-            "the log holds the run");
-        return [.. lines.Take(lines.FindIndex(line => IsPlatform(line, "REPORT")) + 1)];
     }
 }

@@ -39,7 +39,7 @@ public sealed class RuntimeApiTests(Platform platform)
         Assert.Equal(TooLarge, (await platform.Api.FailAsync(name, """{"do":"size"}""")).ToJsonString());
         Assert.Equal(0, (int)await platform.Api.CallAsync(name));
         Assert.Equal(TooLarge, (await platform.Api.FailAsync(name, """{"do":"endless"}""")).ToJsonString());
-        Assert.InRange((long)await platform.Api.CallAsync(name), 6 * 1024 * 1024, (1L << 30) - 1);
+        Assert.InRange((long)await platform.Api.CallAsync(name), 6 * 1024 * 1024, 64 * 1024 * 1024);
         Assert.InRange(WorkerFigures.ResidentMb(platform.Server.Pid) - before, double.NegativeInfinity, 96);
     }
 
@@ -71,6 +71,8 @@ public sealed class RuntimeApiTests(Platform platform)
         var other = await platform.Api.DeployAsync("import time\ndef handler(event, context):\n    time.sleep(4)\n    return context.aws_request_id\n");
         var name = await platform.Api.DeployAsync(RawRuntime.Sockets + """
             def handler(event, context):
+                if event.get("seen"):
+                    return json.load(open("/tmp/seen"))
                 def post(id, body):
                     return status("POST", f"invocation/{id}/response", body)
                 foreign = [post(event["other"], b'"stolen"'), status("POST", f"invocation/{event['other']}/error", b'"stolen"')]
@@ -80,20 +82,17 @@ public sealed class RuntimeApiTests(Platform platform)
                 second = [post(context.aws_request_id, b'"second"'), status("POST", f"invocation/{context.aws_request_id}/error", b'"second"')]
                 open("/tmp/seen", "w").write(json.dumps([first, second]))
                 return "third"
-            def seen(event, context):
-                return json.load(open("/tmp/seen"))
-            real = handler
-            def handler(event, context):
-                return seen(event, context) if event.get("seen") else real(event, context)
             """);
         var running = platform.Api.CallAsync(other);
         var id = "";
         await Until.TrueAsync(
-            async () => (id = StartedId((await platform.VerbAsync(["logs", other])).Output)) != "",
+            () => (id = StartedId(StoredLog.Lines(platform, other))) != "",
             "the other function has begun");
         var result = await platform.Api.CallAsync(name, $$"""{"other":"{{id}}"}""");
         Assert.Equal("""{"foreign":[400,400],"wrong":[400,404,404,400,400],"next":[404,403,403]}""", result.ToJsonString());
-        Assert.Equal("[202,[403,403]]", (await platform.Api.CallAsync(name, """{"seen":1}""")).ToJsonString());
+
+        // 400 once the next event is on its way, and the id is a past one's.
+        Assert.Matches(@"^\[202,\[40[03],40[03]\]\]$", (await platform.Api.CallAsync(name, """{"seen":1}""")).ToJsonString());
         Assert.Equal(id, (string?)await running);
     }
 
@@ -134,7 +133,7 @@ public sealed class RuntimeApiTests(Platform platform)
                 return {"opened": len(held), "alive": alive}
             """, request => request["Timeout"] = 60);
         var before = WorkerFigures.Descriptors(platform.Server.Pid);
-        var attack = platform.Api.CallAsync(name, $$"""{"until":{{DateTimeOffset.UtcNow.ToUnixTimeSeconds() + 30}}}""");
+        var attack = platform.Api.CallAsync(name, $$"""{"until":{{TimeProvider.System.GetUtcNow().ToUnixTimeSeconds() + 30}}}""");
         var (most, calls) = (0, 0);
         while (!attack.IsCompleted)
         {
@@ -223,7 +222,7 @@ public sealed class RuntimeApiTests(Platform platform)
 
     private double WorkerCpu() => Sandboxes.HostView.CpuTicks(platform.Server.Pid) / 100.0;
 
-    private static string StartedId(string logs) => logs.Split('\n')
+    private static string StartedId(IEnumerable<string> log) => log
         .Where(line => line.Contains(" START RequestId: ", StringComparison.Ordinal))
         .Select(line => line.Split("RequestId: ")[1].Split(' ')[0]).FirstOrDefault("");
 }

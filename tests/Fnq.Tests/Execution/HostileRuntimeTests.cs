@@ -22,13 +22,7 @@ public sealed class HostileRuntimeTests : IAsyncDisposable
         {
             while (!killed.IsCancellationRequested)
             {
-                using var client = new RuntimeClient(sandbox);
-                await client.SendRawAsync("GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n", killed);
-                using var other = new RuntimeClient(sandbox);
-                // Refused while the first one waits: now it is there.
-                while ((await other.NextAsync(killed)).Status != 403)
-                {
-                }
+                await HangUpOnNextAsync(sandbox, killed);
             }
         });
         await environment.Spent.WaitAsync(TimeSpan.FromSeconds(20));
@@ -49,13 +43,7 @@ public sealed class HostileRuntimeTests : IAsyncDisposable
                     await Runtimes.Echo(sandbox, killed);
                 }
 
-                using (var client = new RuntimeClient(sandbox))
-                {
-                    await client.SendRawAsync("GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n", killed);
-                    using var other = new RuntimeClient(sandbox);
-                    Assert.Equal(403, (await other.NextAsync(killed)).Status);
-                }
-
+                await HangUpOnNextAsync(sandbox, killed);
                 await Task.Delay(Timeout.Infinite, killed);
             },
             EnvironmentHarness.Deployment with { TimeoutSeconds = 1 });
@@ -99,6 +87,58 @@ public sealed class HostileRuntimeTests : IAsyncDisposable
         var error = start + new string('[', 1_000_000);
         var (answer, payload) = await ReplyAsync("error", error, "");
         Assert.Equal((202, error), (answer.Status, payload));
+    }
+
+    [Theory]
+    [InlineData("Content-Length: 1\r\nContent-Length: 2\r\n\r\n11")]
+    [InlineData("Content-Length: -1\r\n\r\n1")]
+    [InlineData("Content-Length: 99999999999999999999\r\n\r\n1")]
+    [InlineData("Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n1")]
+    [InlineData("Transfer-Encoding: chunked\r\n\r\nxyz\r\n1\r\n0\r\n\r\n")]
+    [InlineData("Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n")]
+    [InlineData("Transfer-Encoding: identity\r\n\r\n0\r\n\r\n")]
+    [InlineData("Content-Length : 1\r\n\r\n1")]
+    [InlineData("X: 1\r\n 2\r\nContent-Length: 1\r\n\r\n1")]
+    [InlineData("X: \0\r\nContent-Length: 1\r\n\r\n1")]
+    public async Task A_malformed_reply_is_refused_and_a_proper_one_is_heard_after_it(string rest)
+    {
+        var refused = new TaskCompletionSource<int>();
+        var environment = await _harness.StartAsync(async (sandbox, killed) =>
+        {
+            using var client = new RuntimeClient(sandbox);
+            var next = await client.NextAsync(killed);
+            using (var other = new RuntimeClient(sandbox))
+            {
+                await other.SendRawAsync($"POST /2018-06-01/runtime/invocation/{next.RequestId}/response HTTP/1.1\r\nHost: x\r\n{rest}", killed);
+                refused.TrySetResult((await other.ReadAsync(killed)).Status);
+            }
+
+            await client.ReplyAsync(next.RequestId, "2", killed);
+        });
+        Assert.Equal("2", Encoding.UTF8.GetString((await environment.InvokeAsync(EnvironmentHarness.Request(), default)).Payload.Span));
+        Assert.Equal(400, await refused.Task);
+    }
+
+    [Fact]
+    public async Task A_reply_that_is_cut_off_can_be_posted_again_as_soon_as_its_connection_is_closed()
+    {
+        var second = new TaskCompletionSource<int>();
+        var environment = await _harness.StartAsync(async (sandbox, killed) =>
+        {
+            using var client = new RuntimeClient(sandbox);
+            var next = await client.NextAsync(killed);
+            using (var other = new RuntimeClient(sandbox))
+            {
+                await other.SendRawAsync(
+                    $"POST /2018-06-01/runtime/invocation/{next.RequestId}/response HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n12", killed);
+                other.EndSending();
+                await Assert.ThrowsAnyAsync<IOException>(() => other.ReadAsync(killed));
+            }
+
+            second.TrySetResult((await client.ReplyAsync(next.RequestId, "2", killed)).Status);
+        });
+        Assert.Equal("2", Encoding.UTF8.GetString((await environment.InvokeAsync(EnvironmentHarness.Request(), default)).Payload.Span));
+        Assert.Equal(202, await second.Task);
     }
 
     [Fact]
@@ -161,6 +201,17 @@ public sealed class HostileRuntimeTests : IAsyncDisposable
         }
 
         Assert.Equal(100, harness.Records.Count);
+    }
+
+    /// <summary>Calls twice: when one is refused the other is known to wait.</summary>
+    private static async Task HangUpOnNextAsync(FakeSandbox sandbox, CancellationToken killed)
+    {
+        using var first = new RuntimeClient(sandbox);
+        using var second = new RuntimeClient(sandbox);
+        using var done = CancellationTokenSource.CreateLinkedTokenSource(killed);
+        var answer = await await Task.WhenAny(first.NextAsync(done.Token), second.NextAsync(done.Token));
+        await done.CancelAsync();
+        Assert.Equal(403, answer.Status);
     }
 
     /// <summary>One run that ends with the body; the receipt and what the caller got.</summary>

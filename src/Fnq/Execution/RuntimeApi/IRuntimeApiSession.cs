@@ -28,6 +28,9 @@ internal enum Verdict
     Accepted,
     InvalidRequestId,
     InvalidStateTransition,
+
+    /// <summary>Another connection is in the middle of the reply: if it has been cut off, that is about to be noticed.</summary>
+    ReplyUnderWay,
 }
 
 /// <summary>The environment as its Runtime API sees it.</summary>

@@ -9,6 +9,8 @@ internal sealed class RuntimeApiApplication : IHttpApplication<IFeatureCollectio
 {
     private const string Prefix = "/2018-06-01/";
     private const string InvocationPrefix = Prefix + "runtime/invocation/";
+    private const int LooksForBrokenReply = 20;
+    private static readonly TimeSpan LookAgainAfter = TimeSpan.FromMilliseconds(5);
 
     public IFeatureCollection CreateContext(IFeatureCollection contextFeatures) => contextFeatures;
 
@@ -95,17 +97,25 @@ internal sealed class RuntimeApiApplication : IHttpApplication<IFeatureCollectio
         }
 
         var verdict = session.BeginReply(path.AsSpan(InvocationPrefix.Length, idLength), out var run);
+        for (var look = 0; verdict == Verdict.ReplyUnderWay && look < LooksForBrokenReply; look++)
+        {
+            // Kestrel closes a connection that was cut off before it says so here: the runtime may be the first to know.
+            await connection.PauseAsync(LookAgainAfter);
+            verdict = session.BeginReply(path.AsSpan(InvocationPrefix.Length, idLength), out run);
+        }
+
         if (verdict != Verdict.Accepted)
         {
             await RefuseAsync(context, connection, verdict);
             return;
         }
 
-        if (await RequestBody.TryReadAsync(context, RunErrors.MaxPayloadBytes, isError ? RunErrors.KeptErrorBytes : 0) is not { } body)
+        var body = await RequestBody.ReadAsync(context, RunErrors.MaxPayloadBytes, isError ? RunErrors.KeptErrorBytes : 0);
+        if (body.IsBroken)
         {
+            // First of all: whoever hears the answer, or the end, may post again at once.
             session.BreakReply(run!);
-            await connection.PaceIdleCallAsync();
-            await RuntimeApiAnswers.TruncatedAsync(context);
+            await EndBrokenAsync(context, connection, body.End);
             return;
         }
 
@@ -129,6 +139,11 @@ internal sealed class RuntimeApiApplication : IHttpApplication<IFeatureCollectio
         {
             session.PublishReply(run!);
         }
+
+        if (!body.IsWhole)
+        {
+            await RequestBody.DrainAsync(context);
+        }
     }
 
     private static async Task InitErrorAsync(IFeatureCollection context, RuntimeApiConnection connection)
@@ -142,16 +157,32 @@ internal sealed class RuntimeApiApplication : IHttpApplication<IFeatureCollectio
             return;
         }
 
-        if (await RequestBody.TryReadAsync(context, RunErrors.MaxPayloadBytes, RunErrors.KeptErrorBytes) is not { } body)
+        var body = await RequestBody.ReadAsync(context, RunErrors.MaxPayloadBytes, RunErrors.KeptErrorBytes);
+        if (body.IsBroken)
         {
             session.BreakInitError(connection);
-            await connection.PaceIdleCallAsync();
-            await RuntimeApiAnswers.TruncatedAsync(context);
+            await EndBrokenAsync(context, connection, body.End);
             return;
         }
 
         session.EndInitError(connection, ErrorPayload(context, body), ErrorType(context));
         await RuntimeApiAnswers.AcceptedAsync(context);
+        if (!body.IsWhole)
+        {
+            await RequestBody.DrainAsync(context);
+        }
+    }
+
+    private static async Task EndBrokenAsync(IFeatureCollection context, RuntimeApiConnection connection, BodyEnd end)
+    {
+        if (end == BodyEnd.Gone)
+        {
+            RequestBody.CutOff(context);
+            return;
+        }
+
+        await connection.PaceIdleCallAsync();
+        await RuntimeApiAnswers.TruncatedAsync(context);
     }
 
     private static async Task PingAsync(IFeatureCollection context, RuntimeApiConnection connection)

@@ -15,6 +15,8 @@ internal sealed class RuntimeApiConnection(IRuntimeApiSession session, int gener
     /// <summary>Before an answer to a call that moves no invocation on.</summary>
     public ValueTask PaceIdleCallAsync() => all.PaceIdleCallsAsync();
 
+    public ValueTask PauseAsync(TimeSpan pause) => all.WaitAsync(pause);
+
     /// <summary>Where its call to <c>next</c> waits. A connection serves one call at a time, so one is enough.</summary>
     public Rendezvous<RuntimeApiRun?> Next { get; } = new();
 

@@ -55,7 +55,7 @@ internal sealed class RuntimeApiConnections(Action<RuntimeApiConnection> closed,
         }
     }
 
-    private ValueTask WaitAsync(TimeSpan wait) => wait == TimeSpan.Zero ? default : new ValueTask(Task.Delay(wait, time));
+    public ValueTask WaitAsync(TimeSpan wait) => wait == TimeSpan.Zero ? default : new ValueTask(Task.Delay(wait, time));
 
     private void Remove(RuntimeApiConnection connection)
     {
