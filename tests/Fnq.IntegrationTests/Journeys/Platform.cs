@@ -1,4 +1,5 @@
 using Fnq.IntegrationTests.Cluster;
+using Fnq.IntegrationTests.Faults;
 using Xunit;
 
 namespace Fnq.IntegrationTests.Journeys;
@@ -65,7 +66,11 @@ public sealed class Platform : IAsyncLifetime
         _api?.Dispose();
         if (_server is not null)
         {
+            var pid = _server.Pid;
             await _server.DisposeAsync();
+
+            // After all that the suites did to it.
+            Assert.Empty(HostLeftovers.Of(pid));
         }
 
         if (_servers is not null)
