@@ -80,7 +80,8 @@ public abstract class HostileInput(Platform platform, GoodFunction good) : IClas
     }
 
     private protected static int ResidentMegabytes(FnqProcess server) => int.Parse(
-        File.ReadLines($"/proc/{server.Pid}/status").First(line => line.StartsWith("VmRSS:", StringComparison.Ordinal))[6..^2], NumberStyles.AllowLeadingWhite | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture) / 1024;
+        File.ReadLines($"/proc/{server.Pid}/status").First(line => line.StartsWith("VmRSS:", StringComparison.Ordinal))[6..^2],
+        NumberStyles.AllowLeadingWhite | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture) / 1024;
 
     /// <summary>Extracted packages and what is half extracted, by name.</summary>
     private protected string[] CacheEntries() =>

@@ -50,7 +50,11 @@ public sealed class SignatureInputTests(Platform platform, GoodFunction good) : 
         ];
         foreach (var change in changes)
         {
-            await RefusedAsync(SpoiltAsync(request => Replaced(request.Headers.NonValidated["Authorization"].ToString().Replace(change[0], change[1], StringComparison.Ordinal))(request), path), 403, Invalid);
+            await RefusedAsync(
+                SpoiltAsync(
+                    request => Replaced(request.Headers.NonValidated["Authorization"].ToString().Replace(change[0], change[1], StringComparison.Ordinal))(request),
+                    path),
+                403, Invalid);
         }
 
         await RefusedAsync(SpoiltAsync(request => request.Method = HttpMethod.Delete, path), 403, Invalid, Mismatch);
@@ -198,14 +202,16 @@ public sealed class SignatureInputTests(Platform platform, GoodFunction good) : 
         var lines = AuditLines().ToList();
         Assert.All(lines, line => Assert.Matches(@"^\S+ info: Fnq\.Audit\[1300\] Refused \S+ \S+ \(\S+ \S+\) of key \S+ from [0-9a-f:.]+: 4[0-9]{2} \S+, request \S+$", line));
         Assert.DoesNotContain(lines, line => line.Contains("Signature", StringComparison.Ordinal) && !line.Contains("SignatureException", StringComparison.Ordinal));
-        Assert.DoesNotContain(lines, line => line.Contains(forged + forged, StringComparison.Ordinal) || line.Contains(Platform.Secret, StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            lines, line => line.Contains(forged + forged, StringComparison.Ordinal) || line.Contains(Platform.Secret, StringComparison.Ordinal));
     }
 
     private Task<ApiAnswer> SpoiltAsync(
         Action<HttpRequestMessage> spoil, string path = Functions, string method = "GET", byte[]? body = null, Dictionary<string, string>? headers = null) =>
         Api.SendAsync(method, path, body, headers, spoil);
 
-    private Task<ApiAnswer> PlainAsync(string target) => Api.ExchangeAsync(new HttpRequestMessage(HttpMethod.Get, Server.Address.ToString().TrimEnd('/') + target));
+    private Task<ApiAnswer> PlainAsync(string target) =>
+        Api.ExchangeAsync(new HttpRequestMessage(HttpMethod.Get, Server.Address.ToString().TrimEnd('/') + target));
 
     private string Presigned(int seconds, TimeSpan shift = default) =>
         new SigV4Signer(Platform.AccessKeyId, Platform.Secret, "us-east-1", "lambda", new ShiftedClock(shift))

@@ -44,7 +44,11 @@ public sealed class TenantInputTests(Platform platform, GoodFunction good) : Hos
         var link = (string)(await Api.SendAsync("GET", $"{Functions}/{Good}")).Json!["Code"]!["Location"]!;
         Assert.Equal(200, (await Api.ExchangeAsync(new HttpRequestMessage(HttpMethod.Get, link))).Status);
         var digest = new Uri(link).Segments[^1];
-        foreach (var forged in (string[])[link.Replace(digest, new string('0', 64), StringComparison.Ordinal), link.Replace("expires=", "expires=9", StringComparison.Ordinal), link[..^1] + "x", link.Split('?')[0]])
+        foreach (var forged in (string[])
+        [
+            link.Replace(digest, new string('0', 64), StringComparison.Ordinal), link.Replace("expires=", "expires=9", StringComparison.Ordinal),
+            link[..^1] + "x", link.Split('?')[0],
+        ])
         {
             var lines = AuditLines().Count();
             Assert.Equal(403, (await Api.ExchangeAsync(new HttpRequestMessage(HttpMethod.Get, forged))).Status);

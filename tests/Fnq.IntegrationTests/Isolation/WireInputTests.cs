@@ -244,7 +244,8 @@ public sealed class WireInputTests(Platform platform, GoodFunction good) : Hosti
     }
 
     /// <summary>The server's end of the connection, as the kernel sees it.</summary>
-    private bool IsConnected(int clientPort, bool waiting = false) => File.ReadLines("/proc/net/tcp").Skip(1).Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+    private bool IsConnected(int clientPort, bool waiting = false) => File.ReadLines("/proc/net/tcp").Skip(1)
+        .Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
         .Any(row => row[1].EndsWith($":{Server.Port:X4}", StringComparison.Ordinal) && row[2].EndsWith($":{clientPort:X4}", StringComparison.Ordinal)
             && row[3] == "01" && (!waiting || !row[4].StartsWith("00000000", StringComparison.Ordinal)));
 }
