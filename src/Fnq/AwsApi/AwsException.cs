@@ -18,8 +18,11 @@ internal enum MessageMember
 
 /// <summary>An error as AWS words it. The service writes it in its own protocol.</summary>
 internal sealed class AwsException(int status, string type, string message, MessageMember member = MessageMember.Capital)
-    : Exception(message)
+    : Exception(message.Length <= MaxMessage ? message : message[..MaxMessage] + "... (cut)")
 {
+    /// <summary>AWS repeats a refused value in its sentence; of a value of megabytes this much is enough.</summary>
+    private const int MaxMessage = 8_192;
+
     public int Status { get; } = status;
 
     /// <summary>The exception's name: header x-amzn-ErrorType.</summary>

@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using Fnq.Identity;
+using Fnq.Telemetry;
 using Microsoft.AspNetCore.Http;
 
 namespace Fnq.AwsApi;
@@ -16,13 +17,17 @@ internal sealed partial class AwsFront
     private readonly FrozenDictionary<string, IAwsService> _services;
     private readonly AccessKeyStore _keys;
     private readonly SignatureVerifier _verifier;
+    private readonly BodyBudget _bodies = BodyBudget.OfThisMachine();
+    private readonly AuditLog _audit;
     private readonly ILogger<AwsFront> _logger;
 
-    public AwsFront(IEnumerable<IAwsService> services, AccessKeyStore keys, SignatureVerifier verifier, ILogger<AwsFront> logger)
+    public AwsFront(
+        IEnumerable<IAwsService> services, AccessKeyStore keys, SignatureVerifier verifier, AuditLog audit, ILogger<AwsFront> logger)
     {
         _services = services.ToFrozenDictionary(service => service.SigningName);
         _keys = keys;
         _verifier = verifier;
+        _audit = audit;
         _logger = logger;
     }
 
@@ -31,6 +36,7 @@ internal sealed partial class AwsFront
         var requestId = Guid.NewGuid();
         http.Response.Headers["x-amzn-RequestId"] = requestId.ToString();
         var seen = new Seen();
+        BrokenRequests.Answered(http);
         try
         {
             await ServeAsync(http, requestId, seen);
@@ -65,6 +71,7 @@ internal sealed partial class AwsFront
         var target = RawTarget.Of(http);
         if (!RawTarget.IsWellFormed(target))
         {
+            http.Response.Headers.Connection = "close";
             throw BadRequest(StatusCodes.Status400BadRequest, "The request target is malformed.");
         }
 
@@ -75,9 +82,16 @@ internal sealed partial class AwsFront
         }
 
         seen.AccessKeyId = claim!.Scope.AccessKeyId;
+        seen.ServiceName = claim.Scope.Service;
         seen.Service = _services.GetValueOrDefault(claim.Scope.Service);
+        RefuseEncoded(http);
         var key = await _keys.FindAsync(claim.Scope.AccessKeyId, http.RequestAborted);
-        var body = await RequestBody.ReadAsync(http, seen.Service, seen.Service?.MaxBodyBytes(http) ?? MaxBodyOfUnknownService);
+
+        // Of a sender whose key nobody knows not a byte is read; its signature is worked out all the same.
+        var body = key is null
+            ? default
+            : await RequestBody.ReadAsync(http, seen.Service, seen.Service?.MaxBodyBytes(http) ?? MaxBodyOfUnknownService, _bodies);
+        seen.Body = body;
         if (_verifier.Verify(claim, new SignedRequest(http.Request.Method, target, http.Request.Headers, body.Span), key) is { } refusal)
         {
             throw SignatureErrors.Of(refusal);
@@ -94,14 +108,37 @@ internal sealed partial class AwsFront
         });
     }
 
+    /// <summary>No body is ever inflated: what is small here stays small.</summary>
+    private static void RefuseEncoded(HttpContext http)
+    {
+        if (http.Request.Headers.ContentEncoding is { Count: > 0 } coding && !coding.ToString().Equals("identity", StringComparison.OrdinalIgnoreCase))
+        {
+            throw new AwsException(
+                StatusCodes.Status415UnsupportedMediaType, "UnsupportedMediaTypeException",
+                "The content encoding of the request body is not supported.", MessageMember.Lower);
+        }
+    }
+
     private async Task RefuseAsync(HttpContext http, Guid requestId, Seen seen, AwsException error)
     {
+        var connection = http.Response.Headers.Connection;
         http.Response.Clear();
+        http.Response.Headers.Connection = connection;
         http.Response.Headers["x-amzn-RequestId"] = requestId.ToString();
         if (error.Status is >= StatusCodes.Status400BadRequest and < StatusCodes.Status500InternalServerError and not StatusCodes.Status429TooManyRequests)
         {
-            // Throttled ones come by the thousand and are counted instead.
-            LogRefused(_logger, http.Request.Method, seen.Path, seen.AccessKeyId, http.Connection.RemoteIpAddress, error.Status, error.Type, requestId);
+            _audit.Refused(new RefusedRequest
+            {
+                RequestId = requestId.ToString(),
+                Status = error.Status,
+                Error = error.Type,
+                Service = seen.ServiceName,
+                Operation = seen.Service?.OperationOf(http, seen.Body) ?? RefusedRequest.Nothing,
+                AccessKeyId = seen.AccessKeyId,
+                Method = http.Request.Method,
+                Path = seen.Path,
+                Source = http.Connection.RemoteIpAddress,
+            });
         }
 
         try
@@ -114,7 +151,7 @@ internal sealed partial class AwsFront
         }
     }
 
-    private static AwsException BadRequest(int status, string message) =>
+    internal static AwsException BadRequest(int status, string message) =>
         new(status, "InvalidRequestContentException", message, MessageMember.Lower);
 
     private static AwsException InternalError() =>
@@ -125,6 +162,11 @@ internal sealed partial class AwsFront
     {
         public string Path { get; set; } = "";
         public string AccessKeyId { get; set; } = "";
+        public string ServiceName { get; set; } = "";
         public IAwsService? Service { get; set; }
+        public ReadOnlyMemory<byte> Body { get; set; }
     }
+
+    [LoggerMessage(1301, LogLevel.Error, "Failed {Method} {Path}, request {RequestId}")]
+    private static partial void LogFailed(ILogger logger, string method, string path, Guid requestId, Exception failure);
 }

@@ -37,6 +37,9 @@ internal interface IAwsService
 
     ValueTask HandleAsync(AwsRequest request);
 
+    /// <summary>What AWS calls that which the request asks for, null when it asks for nothing known. The body is empty until it was read.</summary>
+    string? OperationOf(HttpContext http, ReadOnlyMemory<byte> body) => null;
+
     /// <summary>Writes an error in the service's own protocol. Header x-amzn-RequestId is already set.</summary>
     ValueTask WriteErrorAsync(HttpContext http, Guid requestId, AwsException error);
 }

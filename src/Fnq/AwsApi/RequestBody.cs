@@ -8,11 +8,11 @@ namespace Fnq.AwsApi;
 internal static class RequestBody
 {
     /// <summary>Nobody gets a large buffer for a mere announcement: it grows as the bytes come.</summary>
-    private const int MaxUpfront = 1 << 20;
+    private const int MaxUpfront = BodyBudget.FreeBytes;
     private const int UnknownUpfront = 4096;
 
     /// <exception cref="AwsException">The service's words for a body over its limit.</exception>
-    public static async ValueTask<ReadOnlyMemory<byte>> ReadAsync(HttpContext http, IAwsService? service, long max)
+    public static async ValueTask<ReadOnlyMemory<byte>> ReadAsync(HttpContext http, IAwsService? service, long max, BodyBudget budget)
     {
         var announced = http.Request.ContentLength;
         if (announced > max)
@@ -33,19 +33,22 @@ internal static class RequestBody
         }
 
         return announced is { } length
-            ? await ReadKnownAsync(http, (int)length)
-            : await ReadUnknownAsync(http, service, max);
+            ? await ReadKnownAsync(http, (int)length, budget)
+            : await ReadUnknownAsync(http, service, max, budget);
     }
 
-    private static async ValueTask<ReadOnlyMemory<byte>> ReadKnownAsync(HttpContext http, int length)
+    private static async ValueTask<ReadOnlyMemory<byte>> ReadKnownAsync(HttpContext http, int length, BodyBudget budget)
     {
         var body = GC.AllocateUninitializedArray<byte>(Math.Min(length, MaxUpfront));
+        IDisposable? share = null;
         var read = 0;
         while (read < length)
         {
             if (read == body.Length)
             {
-                Array.Resize(ref body, (int)Math.Min(length, body.Length * 2L));
+                var larger = (int)Math.Min(length, body.Length * 2L);
+                budget.Take(http, ref share, larger - body.Length);
+                Array.Resize(ref body, larger);
             }
 
             var count = await http.Request.Body.ReadAsync(body.AsMemory(read), http.RequestAborted);
@@ -60,11 +63,12 @@ internal static class RequestBody
         return body;
     }
 
-    private static async ValueTask<ReadOnlyMemory<byte>> ReadUnknownAsync(HttpContext http, IAwsService? service, long max)
+    private static async ValueTask<ReadOnlyMemory<byte>> ReadUnknownAsync(HttpContext http, IAwsService? service, long max, BodyBudget budget)
     {
         // One byte more than allowed is enough to know.
         var cap = max + 1;
         var body = ArrayPool<byte>.Shared.Rent((int)Math.Min(cap, UnknownUpfront));
+        IDisposable? share = null;
         var read = 0;
         try
         {
@@ -79,6 +83,11 @@ internal static class RequestBody
 
                 if (read == body.Length)
                 {
+                    if (body.Length >= BodyBudget.FreeBytes)
+                    {
+                        budget.Take(http, ref share, body.Length);
+                    }
+
                     var larger = ArrayPool<byte>.Shared.Rent((int)Math.Min(cap, body.Length * 2L));
                     body.CopyTo(larger, 0);
                     ArrayPool<byte>.Shared.Return(body);

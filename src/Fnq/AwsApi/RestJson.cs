@@ -10,6 +10,9 @@ internal static class RestJson
 {
     public const int MaxDepth = 64;
 
+    /// <summary>A document costs a dozen bytes of memory for each value: 70 MB of <c>[0,0,…]</c> would cost a gigabyte.</summary>
+    private const int MaxTokens = 200_000;
+
     private static readonly JsonDocumentOptions StrictDocument = new() { AllowDuplicateProperties = false, MaxDepth = MaxDepth };
 
     /// <summary>For serializer contexts: <c>new XContext(RestJson.Options())</c>. Unknown members are ignored, as AWS does.</summary>
@@ -69,7 +72,7 @@ internal static class RestJson
         response.StatusCode = status;
         response.ContentType = "application/json";
         response.ContentLength = json.Length;
-        await response.BodyWriter.WriteAsync(json, http.RequestAborted);
+        await ResponseBody.WriteAsync(http, json);
     }
 
     public static ValueTask WriteErrorAsync(HttpContext http, AwsException error)
@@ -110,12 +113,30 @@ internal static class RestJson
 
         try
         {
+            RequireFewTokens(body.Span);
             return parse(body.IsEmpty ? "{}"u8.ToArray() : body);
         }
         catch (JsonException bad)
         {
             // The serializer's own words name our types; the reader's name only what it read.
             throw BadContent(bad.Path is null ? bad.Message : $"Unexpected value at {bad.Path}.");
+        }
+    }
+
+    private static void RequireFewTokens(ReadOnlySpan<byte> body)
+    {
+        if (body.Length <= MaxTokens)
+        {
+            return;
+        }
+
+        var reader = new Utf8JsonReader(body, new JsonReaderOptions { MaxDepth = MaxDepth });
+        for (var tokens = 0; reader.Read(); tokens++)
+        {
+            if (tokens == MaxTokens)
+            {
+                throw BadContent("Too many values.");
+            }
         }
     }
 }

@@ -24,11 +24,12 @@ internal sealed class RestJsonRouter(BodyLimit defaultLimit)
     /// <summary>By number of segments; within one, more literal segments first.</summary>
     private readonly Route[][] _routes = [.. Enumerable.Repeat(Array.Empty<Route>(), MaxSegments + 1)];
 
+    /// <param name="action">AWS's name of the operation in policies, for whoever audits or authorises.</param>
     public RestJsonRouter Map(
-        string method, string template, Func<AwsRequest, RouteValues, ValueTask> handler, BodyLimit? bodyLimit = null)
+        string method, string template, Func<AwsRequest, RouteValues, ValueTask> handler, BodyLimit? bodyLimit = null, string? action = null)
     {
         var segments = template.Trim('/').Split('/').Select(Segment.Parse).ToArray();
-        var route = new Route(method, segments, handler, bodyLimit ?? defaultLimit);
+        var route = new Route(method, segments, handler, bodyLimit ?? defaultLimit, action);
         var bucket = _routes[segments.Length];
         _routes[segments.Length] = [.. bucket.Append(route).OrderByDescending(r => r.Segments.Count(s => !s.IsLabel))];
         return this;
@@ -39,6 +40,13 @@ internal sealed class RestJsonRouter(BodyLimit defaultLimit)
     {
         Span<Range> ranges = stackalloc Range[MaxSegments + 1];
         return Find(http.Request.Method, RawTarget.PathOf(http), ranges)?.BodyLimit ?? defaultLimit;
+    }
+
+    /// <summary>Null for a path that is no operation's.</summary>
+    public string? OperationOf(HttpContext http)
+    {
+        Span<Range> ranges = stackalloc Range[MaxSegments + 1];
+        return Find(http.Request.Method, RawTarget.PathOf(http), ranges)?.Action;
     }
 
     /// <exception cref="AwsException">No such operation, or a label that is not percent-encoded UTF-8.</exception>
@@ -77,7 +85,7 @@ internal sealed class RestJsonRouter(BodyLimit defaultLimit)
     }
 
     private sealed class Route(
-        string method, Segment[] segments, Func<AwsRequest, RouteValues, ValueTask> handler, BodyLimit bodyLimit)
+        string method, Segment[] segments, Func<AwsRequest, RouteValues, ValueTask> handler, BodyLimit bodyLimit, string? action)
     {
         private readonly string[] _labels = [.. segments.Where(s => s.IsLabel).Select(s => s.Text)];
 
@@ -85,6 +93,7 @@ internal sealed class RestJsonRouter(BodyLimit defaultLimit)
         public Segment[] Segments => segments;
         public Func<AwsRequest, RouteValues, ValueTask> Handler => handler;
         public BodyLimit BodyLimit => bodyLimit;
+        public string? Action => action;
 
         public bool Matches(ReadOnlySpan<char> path, ReadOnlySpan<Range> ranges)
         {

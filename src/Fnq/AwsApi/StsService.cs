@@ -21,7 +21,7 @@ internal sealed class StsService : IAwsService
 
     public ValueTask HandleAsync(AwsRequest request)
     {
-        var action = Action(request);
+        var action = Action(request.Http, request.Body);
         return action switch
         {
             "GetCallerIdentity" => WriteAsync(request.Http, StatusCodes.Status200OK, Identity(request)),
@@ -41,10 +41,11 @@ internal sealed class StsService : IAwsService
                 new XElement(Xmlns + "Message", error.Message)),
             new XElement(Xmlns + "RequestId", requestId)));
 
-    private static string Action(AwsRequest request)
+    public string? OperationOf(HttpContext http, ReadOnlyMemory<byte> body) => Action(http, body) is "GetCallerIdentity" and var known ? known : null;
+
+    private static string Action(HttpContext http, ReadOnlyMemory<byte> body)
     {
-        var http = request.Http;
-        var form = request.Body.IsEmpty ? http.Request.QueryString.Value : Encoding.UTF8.GetString(request.Body.Span);
+        var form = body.IsEmpty ? http.Request.QueryString.Value : Encoding.UTF8.GetString(body.Span);
         return QueryHelpers.ParseQuery(form).TryGetValue("Action", out var action) ? action.ToString() : "";
     }
 

@@ -30,6 +30,12 @@ internal sealed record BillingOptions
     /// <summary>Bounds what one write under the broker's or the database's trouble can take.</summary>
     public TimeSpan StatementTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>Records that wait for the broker; with more, nothing new is run, for a run without a record is not allowed.</summary>
+    public long JournalMaxBytes { get; init; } = 4_096L << 20;
+
+    /// <summary>What has to stay free on the journal's disk: room for the records of all that is already running.</summary>
+    public long DiskReserveBytes { get; init; } = 64L << 20;
+
     public string DeadQueueName => QueueName + ".dead";
 
     public string JournalFolder => Path.Combine(DataFolder, "journal");

@@ -1,4 +1,5 @@
 using Fnq.Dispatch;
+using Fnq.Telemetry;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -17,6 +18,7 @@ internal sealed class JournalModule(BillingOptions options) : IModule
         services.TryAddSingleton<BillingMeters>();
         services.AddSingleton<RunJournal>();
         services.AddSingleton<IRunJournal>(provider => provider.GetRequiredService<RunJournal>());
+        services.AddSingleton(provider => new ReadinessCheck("run journal", () => provider.GetRequiredService<RunJournal>().HasRoom));
         services.AddHostedService<RecordPublisher>();
     }
 

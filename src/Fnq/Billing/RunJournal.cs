@@ -28,7 +28,9 @@ internal sealed partial class RunJournal : IRunJournal, IDisposable
     private readonly Queue<JournalSegment> _sealed = new();
     private readonly Queue<Waiter> _waiters = new();
     private readonly List<Leftover> _leftovers = [];
+    private readonly JournalRoom _room;
     private JournalSegment _active;
+    private long _backlog;
     private long _nextNumber;
     private bool _disposed;
     private bool _leftoverTurn;
@@ -37,21 +39,15 @@ internal sealed partial class RunJournal : IRunJournal, IDisposable
     {
         (_options, _time, _meters, _logger) = (options, time, meters, logger);
         _own = JournalFolder.Own(options.JournalFolder, Guid.CreateVersion7(time.GetUtcNow()).ToString("N"));
+        _room = new JournalRoom(options, _own.Path, time, logger);
         _active = JournalSegment.Create(_own.SegmentPath(_nextNumber++));
         AdoptLeftovers();
     }
 
-    /// <summary>Bytes that wait for the broker in the process's own segments.</summary>
-    public long BacklogBytes
-    {
-        get
-        {
-            lock (_gate)
-            {
-                return _sealed.Sum(segment => segment.End - segment.Confirmed) + _active.End - _active.Confirmed;
-            }
-        }
-    }
+    /// <summary>Bytes that wait for the broker, those taken over from dead processes too.</summary>
+    public long BacklogBytes => Interlocked.Read(ref _backlog);
+
+    public bool HasRoom => _room.IsThere(BacklogBytes);
 
     public ValueTask AppendAsync(InvocationRecord record)
     {
@@ -69,6 +65,7 @@ internal sealed partial class RunJournal : IRunJournal, IDisposable
                 }
 
                 _active.Append(frame.AsSpan(0, length));
+                Interlocked.Add(ref _backlog, length);
             }
             catch (IOException failure)
             {
@@ -97,7 +94,9 @@ internal sealed partial class RunJournal : IRunJournal, IDisposable
             {
                 var segments = folder.Segments().Select(JournalSegment.Adopt).ToList();
                 _leftovers.Add(new Leftover(folder, new Queue<JournalSegment>(segments)));
-                LogAdopted(_logger, folder.Path, segments.Count, segments.Sum(segment => segment.End - segment.Confirmed));
+                var bytes = segments.Sum(segment => segment.End - segment.Confirmed);
+                Interlocked.Add(ref _backlog, bytes);
+                LogAdopted(_logger, folder.Path, segments.Count, bytes);
             }
             catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
             {
@@ -123,6 +122,7 @@ internal sealed partial class RunJournal : IRunJournal, IDisposable
     public void Confirm(JournalBatch batch)
     {
         batch.Segment.Confirm(batch.Bytes);
+        Interlocked.Add(ref _backlog, -batch.Bytes);
         lock (_gate)
         {
             while (_waiters.TryPeek(out var waiter) && waiter.IsConfirmed)
@@ -249,7 +249,9 @@ internal sealed partial class RunJournal : IRunJournal, IDisposable
     {
         if (segment is { IsSealed: true } && segment.End > segment.Confirmed)
         {
-            LogTorn(_logger, segment.Path, segment.DropRest());
+            var dropped = segment.DropRest();
+            Interlocked.Add(ref _backlog, -dropped);
+            LogTorn(_logger, segment.Path, dropped);
             _meters.TornSegments.Add(1);
         }
     }

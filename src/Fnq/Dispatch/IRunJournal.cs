@@ -6,4 +6,7 @@ namespace Fnq.Dispatch;
 public interface IRunJournal
 {
     ValueTask AppendAsync(InvocationRecord record);
+
+    /// <summary>False: no run may begin, since its record might not be kept. Asked before every run, so it answers from memory.</summary>
+    bool HasRoom => true;
 }

@@ -108,8 +108,9 @@ internal sealed partial class DeploymentPool
         await Task.Yield();
         try
         {
-            var environment = await node.Factory.StartAsync(Deployment, CancellationToken.None);
-            Started(new PooledEnvironment(this, environment, time) { ReservedMb = reservedMb });
+            var environment = await node.Factory.StartAsync(Deployment, _initBackoff, CancellationToken.None);
+            var maxInvocations = node.Options.InvocationsOf(Interlocked.Increment(ref _started));
+            Started(new PooledEnvironment(this, environment, maxInvocations, time) { ReservedMb = reservedMb });
         }
         catch (Exception error)
         {

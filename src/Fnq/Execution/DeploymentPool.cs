@@ -11,7 +11,9 @@ internal sealed partial class DeploymentPool(Deployment deployment, WarmPool nod
     private readonly List<PooledEnvironment> _idle = [];
     private readonly HashSet<PooledEnvironment> _all = [];
     private readonly Queue<EnvironmentWaiter> _waiting = new();
+    private readonly InitBackoff _initBackoff = new(time);
     private int _starting;
+    private int _started;
     private bool _retired;
     private int _seenMb;
 
@@ -60,7 +62,7 @@ internal sealed partial class DeploymentPool(Deployment deployment, WarmPool nod
     {
         ExpectedMb = Math.Clamp(Math.Max(_seenMb, environment.Environment.PeakMemoryMb), 16, Deployment.MemorySizeMb);
         _seenMb = ExpectedMb;
-        if (!environment.Environment.IsReusable || _retired || environment.Age > node.Options.MaxLife)
+        if (!environment.Environment.IsReusable || _retired || environment.IsWornOut(node.Options))
         {
             Discard(environment);
             return;
@@ -98,7 +100,7 @@ internal sealed partial class DeploymentPool(Deployment deployment, WarmPool nod
     /// <summary>Freezes what has been idle for a while and ends what is too old. Returns when to look again.</summary>
     public TimeSpan Tend()
     {
-        TakeAllIdle(environment => environment.IdleFor >= node.Options.IdleTimeout || environment.Age >= node.Options.MaxLife)
+        TakeAllIdle(environment => environment.IdleFor >= node.Options.IdleTimeout || environment.IsWornOut(node.Options))
             .ForEach(environment => Discard(environment));
         foreach (var environment in TakeAllIdle(environment => !environment.IsFrozen && environment.IdleFor >= node.Options.FreezeAfter))
         {
@@ -147,6 +149,10 @@ internal sealed partial class DeploymentPool(Deployment deployment, WarmPool nod
     {
         switch (HandOver(environment))
         {
+            case HandedTo.Idle when environment.Environment.Spent.IsCompleted && TryTake(environment):
+                // Spent while it was on its way here, when nobody could take it out.
+                Discard(environment);
+                break;
             case HandedTo.Idle:
                 node.BecameIdle();
                 break;
@@ -226,10 +232,10 @@ internal sealed partial class DeploymentPool(Deployment deployment, WarmPool nod
         }
     }
 
-    /// <summary>A sandbox that dies while idle must not be leased; one that dies while busy says so by IsReusable.</summary>
+    /// <summary>What is spent while idle must not be leased; what is spent while busy says so by IsReusable.</summary>
     private async Task WatchAsync(PooledEnvironment environment)
     {
-        await environment.Environment.Ended;
+        await environment.Environment.Spent;
         if (TryTake(environment))
         {
             await Discard(environment);

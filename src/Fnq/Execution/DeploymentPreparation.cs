@@ -1,12 +1,13 @@
 using Fnq.Contracts;
 using Fnq.Dispatch;
 using Fnq.Execution.Runtimes;
+using Fnq.Execution.Sandboxes;
 
 namespace Fnq.Execution;
 
 /// <summary>Before a deployment is called Successful: its runtime is installed here and its code unpacked.</summary>
 internal sealed partial class DeploymentPreparation(
-    RuntimeCatalog runtimes, ICodeFolders code, WarmPool pool, ILogger<DeploymentPreparation> logger) : IDeploymentPreparation
+    RuntimeCatalog runtimes, ICodeFolders code, ISandboxBackend sandboxes, WarmPool pool, ILogger<DeploymentPreparation> logger) : IDeploymentPreparation
 {
     public async Task<string?> PrepareAsync(Deployment deployment, CancellationToken cancellationToken)
     {
@@ -17,7 +18,12 @@ internal sealed partial class DeploymentPreparation(
                 await runtimes.InstallAsync(deployment.Runtime, line => LogProgress(deployment.Runtime, line), cancellationToken);
             }
 
-            await code.PrepareAsync(deployment, cancellationToken);
+            using var folders = await code.PrepareAsync(deployment, cancellationToken);
+            if (runtimes.Find(deployment.Runtime) is { } runtime)
+            {
+                sandboxes.Expect(runtime.RootFileSystem);
+            }
+
             return null;
         }
         catch (RuntimeInstallException error)

@@ -17,12 +17,28 @@ internal sealed class EnvironmentFactory(
     /// under the function's timeout and reports what comes of it.
     /// </summary>
     /// <exception cref="SandboxException">The platform could not make a sandbox.</exception>
-    public async Task<ExecutionEnvironment> StartAsync(Deployment deployment, CancellationToken cancellationToken)
+    public async Task<ExecutionEnvironment> StartAsync(Deployment deployment, InitBackoff backoff, CancellationToken cancellationToken)
     {
         var orderedAt = services.Time.GetTimestamp();
         var runtime = runtimes.Find(deployment.Runtime)
             ?? throw new SandboxException($"runtime {deployment.Runtime} is not installed here: fnq runtimes install {deployment.Runtime}");
         var folders = await code.PrepareAsync(deployment, cancellationToken);
+        try
+        {
+            var environment = await StartAsync(deployment, runtime, folders, backoff, orderedAt, cancellationToken);
+            _ = environment.Ended.ContinueWith(_ => folders.Dispose(), TaskScheduler.Default);
+            return environment;
+        }
+        catch
+        {
+            folders.Dispose();
+            throw;
+        }
+    }
+
+    private async Task<ExecutionEnvironment> StartAsync(
+        Deployment deployment, RuntimeManifest runtime, CodeFolders folders, InitBackoff backoff, long orderedAt, CancellationToken cancellationToken)
+    {
         var id = Guid.NewGuid().ToString("N");
         var name = new LogStreamName(DateOnly.FromDateTime(services.Time.GetUtcNow().UtcDateTime), deployment.Version, id);
 
@@ -49,7 +65,8 @@ internal sealed class EnvironmentFactory(
 
         var log = new EnvironmentLog(stream, sandbox.Output, services.Time);
         var variables = EnvironmentVariables.Build(deployment, runtime, sandbox.RuntimeApiAddress, name.ToString());
-        var environment = new ExecutionEnvironment(id, deployment, sandbox, Plan(runtime, folders, deployment.MemorySizeMb, variables), log, services);
+        var start = Plan(runtime, folders, deployment.MemorySizeMb, variables);
+        var environment = new ExecutionEnvironment(id, deployment, sandbox, start, backoff, log, services);
         await environment.StartAsync(orderedAt);
         if (environment.Phase is EnvironmentPhase.Faulted)
         {

@@ -42,6 +42,13 @@ internal sealed class EnvironmentRun(InvocationRequest request, DateTimeOffset a
 
     public bool HasBegun => Began != 0;
 
+    /// <summary>An idle environment does not hold on to the megabytes of its last run.</summary>
+    public void LetGo()
+    {
+        Api.Event = default;
+        End = default;
+    }
+
     public void Begin(TimeProvider time, TimeSpan timeout)
     {
         Began = time.GetTimestamp();

@@ -29,8 +29,11 @@ internal sealed record RuntimeStart(
     bool IsWrapped,
     IReadOnlyDictionary<string, string> Variables);
 
-/// <summary>Where a deployment's code lies on this host, extracted.</summary>
-internal sealed record CodeFolders(string CodeFolder, string? LayersFolder);
+/// <summary>Where a deployment's code lies on this host, extracted. The folders stay until it is disposed.</summary>
+internal sealed record CodeFolders(string CodeFolder, string? LayersFolder, IDisposable? Lease = null) : IDisposable
+{
+    public void Dispose() => Lease?.Dispose();
+}
 
 /// <summary>Gives the folders of a deployment, fetching and extracting what is not there yet.</summary>
 internal interface ICodeFolders

@@ -20,6 +20,9 @@ internal enum RuntimeStage
     Absent,
     Initialising,
 
+    /// <summary>Reports that its initialisation failed, or has done so and is about to end.</summary>
+    Failing,
+
     /// <summary>Waits in <c>next</c>.</summary>
     Idle,
     Running,
@@ -44,7 +47,13 @@ internal enum EnvironmentCommand
     /// <summary>The connection died in the middle of the answer: another may follow.</summary>
     ReplyBroken,
     ReplyEnded,
+    InitErrorBegun,
+
+    /// <summary>The connection died in the middle of the report.</summary>
+    InitErrorBroken,
     DeadlinePassed,
+
+    /// <summary>The main process ended, or could not be started. What else it started may still run.</summary>
     ProcessExited,
     DrainRequested,
     SandboxEnded,
@@ -55,7 +64,7 @@ internal enum EnvironmentEffects
 {
     None = 0,
 
-    /// <summary>The Runtime API call is out of order: 403. Nothing changes.</summary>
+    /// <summary>Out of order, which is 403 for a Runtime API call. Nothing changes.</summary>
     Refuse = 1,
 
     /// <summary>Hold the <c>next</c> call until there is an event.</summary>
@@ -91,15 +100,18 @@ internal readonly record struct EnvironmentState(EnvironmentPhase Phase, Runtime
         EnvironmentCommand.ReplyBegun => Only(RuntimeStage.Running, RuntimeStage.Replying),
         EnvironmentCommand.ReplyBroken => Only(RuntimeStage.Replying, RuntimeStage.Running),
         EnvironmentCommand.ReplyEnded => EndReply(),
+        EnvironmentCommand.InitErrorBegun => Initialising(RuntimeStage.Initialising, RuntimeStage.Failing),
+        EnvironmentCommand.InitErrorBroken => Initialising(RuntimeStage.Failing, RuntimeStage.Initialising),
         EnvironmentCommand.DeadlinePassed => PassDeadline(),
         EnvironmentCommand.ProcessExited => ExitProcess(),
         _ => throw new ArgumentOutOfRangeException(nameof(command), command, null),
     };
 
-    private (EnvironmentState, EnvironmentEffects) StartProcess() => Phase switch
+    private (EnvironmentState, EnvironmentEffects) StartProcess() => (Phase, Runtime) switch
     {
-        EnvironmentPhase.Starting => To(EnvironmentPhase.Init, RuntimeStage.Initialising),
-        _ => To(Phase, RuntimeStage.Initialising),
+        (EnvironmentPhase.Starting or EnvironmentPhase.Init, RuntimeStage.Absent) => To(EnvironmentPhase.Init, RuntimeStage.Initialising),
+        (EnvironmentPhase.Busy, RuntimeStage.Absent) => To(EnvironmentPhase.Busy, RuntimeStage.Initialising),
+        _ => Refuse(),
     };
 
     private (EnvironmentState, EnvironmentEffects) CallNext() => (Phase, Runtime) switch
@@ -140,7 +152,7 @@ internal readonly record struct EnvironmentState(EnvironmentPhase Phase, Runtime
             (EnvironmentPhase.Busy, RuntimeStage.Running or RuntimeStage.Replying) =>
                 To(EnvironmentPhase.Init, RuntimeStage.Absent, restart | EnvironmentEffects.CompleteRun),
             // An init that hangs is not tried again until somebody asks: no hot loop.
-            (EnvironmentPhase.Busy, RuntimeStage.Initialising or RuntimeStage.Absent) =>
+            (EnvironmentPhase.Busy, RuntimeStage.Initialising or RuntimeStage.Failing or RuntimeStage.Absent) =>
                 To(EnvironmentPhase.Ready, RuntimeStage.Absent, EnvironmentEffects.KillProcesses | EnvironmentEffects.CompleteRun),
             // The last run outlived its answer; the waiting one is not to blame.
             (EnvironmentPhase.Busy, RuntimeStage.Settling) => To(EnvironmentPhase.Busy, RuntimeStage.Absent, restart),
@@ -149,13 +161,19 @@ internal readonly record struct EnvironmentState(EnvironmentPhase Phase, Runtime
         };
     }
 
-    private (EnvironmentState, EnvironmentEffects) ExitProcess() => (Phase, Runtime) switch
+    /// <summary>Whatever it leaves behind ends with it: an orphan would run on, unfrozen, between invocations.</summary>
+    private (EnvironmentState, EnvironmentEffects) ExitProcess()
     {
-        (EnvironmentPhase.Init or EnvironmentPhase.Starting, _) => To(EnvironmentPhase.Ready, RuntimeStage.Absent, EnvironmentEffects.EndInit),
-        (EnvironmentPhase.Busy, RuntimeStage.Settling) => To(EnvironmentPhase.Busy, RuntimeStage.Absent, EnvironmentEffects.StartProcess),
-        (EnvironmentPhase.Busy, _) => To(EnvironmentPhase.Ready, RuntimeStage.Absent, EnvironmentEffects.CompleteRun),
-        _ => To(Phase, RuntimeStage.Absent),
-    };
+        const EnvironmentEffects kill = EnvironmentEffects.KillProcesses;
+        return (Phase, Runtime) switch
+        {
+            (EnvironmentPhase.Init or EnvironmentPhase.Starting, _) =>
+                To(EnvironmentPhase.Ready, RuntimeStage.Absent, EnvironmentEffects.EndInit | kill),
+            (EnvironmentPhase.Busy, RuntimeStage.Settling) => To(EnvironmentPhase.Busy, RuntimeStage.Absent, EnvironmentEffects.StartProcess | kill),
+            (EnvironmentPhase.Busy, _) => To(EnvironmentPhase.Ready, RuntimeStage.Absent, EnvironmentEffects.CompleteRun | kill),
+            _ => To(Phase, RuntimeStage.Absent, kill),
+        };
+    }
 
     private (EnvironmentState, EnvironmentEffects) Drain() => IsOver
         ? To(Phase, Runtime)
@@ -178,6 +196,9 @@ internal readonly record struct EnvironmentState(EnvironmentPhase Phase, Runtime
 
     private (EnvironmentState, EnvironmentEffects) Only(RuntimeStage from, RuntimeStage to) =>
         Phase == EnvironmentPhase.Busy && Runtime == from ? To(Phase, to) : Refuse();
+
+    private (EnvironmentState, EnvironmentEffects) Initialising(RuntimeStage from, RuntimeStage to) =>
+        Phase is EnvironmentPhase.Init or EnvironmentPhase.Busy && Runtime == from ? To(Phase, to) : Refuse();
 
     private (EnvironmentState, EnvironmentEffects) Refuse() => (this, EnvironmentEffects.Refuse);
 

@@ -6,18 +6,23 @@ namespace Fnq.Execution;
 /// <summary>What the runtime calls.</summary>
 internal sealed partial class ExecutionEnvironment : IRuntimeApiSession
 {
+    /// <summary>Between two invocations. A runtime whose HTTP client gives up waiting does it once in a while.</summary>
+    private const int MaxAbandonedNexts = 3;
     private RuntimeApiConnection? _parked;
+    private int _abandonedNexts;
 
     ValueTask<RuntimeApiRun?> IRuntimeApiSession.NextAsync(RuntimeApiConnection connection, out Verdict verdict)
     {
         lock (_gate)
         {
             verdict = Verdict.InvalidStateTransition;
-            if (connection.Generation != _generation)
+            if (connection.Generation != _generation || connection.IsClosed)
             {
+                // Whoever closed it first is not parked: its closing has been heard already.
                 return default;
             }
 
+            var isFirst = _state.Runtime == RuntimeStage.Initialising;
             var effects = Advance(EnvironmentCommand.NextCalled);
             if (effects.HasFlag(EnvironmentEffects.Refuse))
             {
@@ -25,6 +30,11 @@ internal sealed partial class ExecutionEnvironment : IRuntimeApiSession
             }
 
             verdict = Verdict.Accepted;
+            if (isFirst)
+            {
+                _backoff.Succeeded();
+            }
+
             if (effects.HasFlag(EnvironmentEffects.Deliver))
             {
                 Begin(_run!);
@@ -50,6 +60,11 @@ internal sealed partial class ExecutionEnvironment : IRuntimeApiSession
             if (run is null || !requestId.Equals(run.RequestId, StringComparison.OrdinalIgnoreCase))
             {
                 return Verdict.InvalidRequestId;
+            }
+
+            if (_state.Runtime == RuntimeStage.Replying)
+            {
+                return Verdict.ReplyUnderWay;
             }
 
             return Advance(EnvironmentCommand.ReplyBegun).HasFlag(EnvironmentEffects.Refuse)
@@ -91,18 +106,58 @@ internal sealed partial class ExecutionEnvironment : IRuntimeApiSession
 
     void IRuntimeApiSession.PublishReply(RuntimeApiRun run) => _completion.Give(_run!);
 
-    Verdict IRuntimeApiSession.ReportInitError(ReadOnlyMemory<byte> body, string? errorType)
+    Verdict IRuntimeApiSession.BeginInitError(RuntimeApiConnection connection)
     {
         lock (_gate)
         {
-            if (_state.Runtime != RuntimeStage.Initialising || _initError is not null)
-            {
-                return Verdict.InvalidStateTransition;
-            }
+            return connection.Generation != _generation || Advance(EnvironmentCommand.InitErrorBegun).HasFlag(EnvironmentEffects.Refuse)
+                ? Verdict.InvalidStateTransition
+                : Verdict.Accepted;
+        }
+    }
 
-            // The runtime exits next; until then it may still write to its log.
-            _initError = new RunEnd(RunOutcome.InitFailed, body, errorType);
-            return Verdict.Accepted;
+    void IRuntimeApiSession.BreakInitError(RuntimeApiConnection connection)
+    {
+        lock (_gate)
+        {
+            if (connection.Generation == _generation)
+            {
+                Advance(EnvironmentCommand.InitErrorBroken);
+            }
+        }
+    }
+
+    void IRuntimeApiSession.EndInitError(RuntimeApiConnection connection, ReadOnlyMemory<byte> body, string errorType)
+    {
+        lock (_gate)
+        {
+            if (connection.Generation == _generation && _state.Runtime == RuntimeStage.Failing)
+            {
+                // The runtime exits next; until then it may still write to its log.
+                _initError = new RunEnd(RunOutcome.InitFailed, body, errorType);
+            }
+        }
+    }
+
+    /// <summary>
+    /// A runtime outside of <c>next</c> is not frozen, so it does not get there for as long as it likes: it has to call
+    /// again before the deadline, and one that hangs up again and again is done with. The caller holds the lock.
+    /// </summary>
+    private void HearAbandonedNext()
+    {
+        if (_state is not { Phase: EnvironmentPhase.Ready, Runtime: RuntimeStage.Settling })
+        {
+            return;
+        }
+
+        if (++_abandonedNexts >= MaxAbandonedNexts)
+        {
+            _reusable = false;
+            _spent.TrySetResult();
+        }
+        else
+        {
+            _deadline.Arm(Deployment.Timeout);
         }
     }
 
@@ -130,6 +185,7 @@ internal sealed partial class ExecutionEnvironment : IRuntimeApiSession
             }
 
             Advance(EnvironmentCommand.NextAbandoned);
+            HearAbandonedNext();
         }
 
         connection.Next.Give(null);

@@ -25,6 +25,8 @@ internal sealed partial class ExecutionEnvironment : IAsyncDisposable
     private readonly DeadlineTimer _deadline;
     private readonly MemoryWatch _memory;
     private readonly Rendezvous<EnvironmentRun> _completion = new();
+    private readonly TaskCompletionSource _spent = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly InitBackoff _backoff;
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private EnvironmentState _state = EnvironmentState.Initial;
     private EnvironmentRun? _run;
@@ -35,11 +37,11 @@ internal sealed partial class ExecutionEnvironment : IAsyncDisposable
     private volatile bool _reusable = true;
 
     internal ExecutionEnvironment(
-        string id, Deployment deployment, ISandbox sandbox, RuntimeStart start, EnvironmentLog log, EnvironmentServices services)
+        string id, Deployment deployment, ISandbox sandbox, RuntimeStart start, InitBackoff backoff, EnvironmentLog log, EnvironmentServices services)
     {
-        (Id, Deployment, _sandbox, _start, _log, _services) = (id, deployment, sandbox, start, log, services);
+        (Id, Deployment, _sandbox, _start, _backoff, _log, _services) = (id, deployment, sandbox, start, backoff, log, services);
         _lines = new PlatformLines(deployment, start.Runtime, services.Time);
-        _connections = new RuntimeApiConnections(ConnectionClosed);
+        _connections = new RuntimeApiConnections(ConnectionClosed, services.RuntimeApi.Limits, services.Time);
         _deadline = new DeadlineTimer(services.Time, DeadlinePassed);
         _memory = new MemoryWatch(sandbox, services.Time);
         _services.Meters.PhaseChanged(null, _state.Phase);
@@ -78,6 +80,9 @@ internal sealed partial class ExecutionEnvironment : IAsyncDisposable
     /// <summary>MiB, as of the last run; what other environments of the deployment are expected to use.</summary>
     public int PeakMemoryMb { get; private set; }
 
+    /// <summary>Completes when nothing shall run here any more, though it may still be idle in its pool.</summary>
+    public Task Spent => _spent.Task;
+
     /// <summary>Completes when the sandbox is gone, whoever ended it.</summary>
     public Task Ended => _ended.Task;
 
@@ -100,6 +105,11 @@ internal sealed partial class ExecutionEnvironment : IAsyncDisposable
             if (request.StartDeadline < now)
             {
                 return InvocationResult.Of(DispatchStatus.Expired);
+            }
+
+            if (!_services.Journal.HasRoom)
+            {
+                return InvocationResult.Of(DispatchStatus.Unavailable);
             }
 
             Thaw();
@@ -156,6 +166,7 @@ internal sealed partial class ExecutionEnvironment : IAsyncDisposable
 
             completion = _completion.Begin();
             _run = run;
+            _abandonedNexts = 0;
             if (effects.HasFlag(EnvironmentEffects.Deliver))
             {
                 deliverTo = TakeParked();
@@ -231,6 +242,7 @@ internal sealed partial class ExecutionEnvironment : IAsyncDisposable
         }
 
         await _services.Journal.AppendAsync(Record(run, end, report));
+        run.LetGo();
         return new InvocationResult
         {
             Status = end.Outcome == RunOutcome.PlatformLost ? DispatchStatus.PlatformLost : DispatchStatus.Completed,

@@ -20,9 +20,14 @@ internal sealed record ExecutionOptions
     public required string Sandbox { get; init; }
     public required bool Production { get; init; }
     public string? OciRuntime { get; init; }
-    
+    public IReadOnlyList<string> OciRuntimeArguments { get; init; } = [];
+    public required int PreparedSlots { get; init; }
+
     /// <summary>Shared by all workers of the host.</summary>
     public string SandboxStateFolder { get; init; } = "/run/fnq";
+
+    /// <summary>Extracted packages that nobody uses are kept up to this size.</summary>
+    public long CodeCacheBytes { get; init; } = 10_240L << 20;
     public required WorkerOptions Worker { get; init; }
 }
 
@@ -37,6 +42,9 @@ internal sealed class ExecutionModule(ExecutionOptions options) : IModule
         {
             StateFolder = options.SandboxStateFolder,
             OciRuntime = options.OciRuntime,
+            OciRuntimeArguments = options.OciRuntimeArguments,
+            PreparedSlots = options.PreparedSlots,
+            ImageFolder = Path.Combine(options.DataFolder, "images"),
             InitPath = Path.Combine(options.RuntimesFolder, RuntimeCatalog.Init),
         });
         services.AddSingleton(new ProcessSandboxOptions
@@ -46,7 +54,8 @@ internal sealed class ExecutionModule(ExecutionOptions options) : IModule
         });
         services.AddSingleton(new RuntimeOptions { Folder = options.RuntimesFolder });
         services.AddSingleton<RuntimeCatalog>();
-        services.AddSingleton(new CodeCache(Path.Combine(options.DataFolder, "code")));
+        services.AddSingleton(provider => new CodeCache(
+            Path.Combine(options.DataFolder, "code"), options.CodeCacheBytes, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<ICodeFolders, PackageFolders>();
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<LogStore>(provider, options.DataFolder));
         services.AddSingleton<RuntimeApiServer>();
@@ -75,6 +84,7 @@ internal sealed class ExecutionModule(ExecutionOptions options) : IModule
         public async Task StartAsync(CancellationToken cancellationToken)
         {
             code.RemoveDeadDrafts();
+            code.Prune();
             await backend.SweepAsync(cancellationToken);
             await runtimeApi.StartAsync(cancellationToken);
         }

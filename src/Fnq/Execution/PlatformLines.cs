@@ -48,6 +48,15 @@ internal sealed class PlatformLines(Deployment deployment, RuntimeManifest runti
         })
         : string.Create(CultureInfo.InvariantCulture, $"INIT_REPORT Init Duration: {milliseconds:F2} ms\tPhase: {phase}\tStatus: {status}\t");
 
+    /// <summary>In place of INIT_START: Fnq's own line.</summary>
+    public string InitHeld(TimeSpan left)
+    {
+        var text = string.Create(
+            CultureInfo.InvariantCulture,
+            $"[Fnq] Init failed {InitBackoff.FailuresBeforePause} times or more in a row. It is not tried for {left.TotalSeconds:F1} s more; the last error stands.");
+        return _json ? Json("platform.initHeld", w => w.WriteString("message", text)) : text;
+    }
+
     public string Start(string requestId) => _json
         ? Json("platform.start", w =>
         {

@@ -4,11 +4,13 @@ using Fnq.Dispatch;
 namespace Fnq.Execution;
 
 /// <summary>An environment in its pool: leased by one at a time, and its own lease, so that a warm run allocates none.</summary>
-internal sealed class PooledEnvironment(DeploymentPool pool, ExecutionEnvironment environment, TimeProvider time)
+/// <param name="maxInvocations">After so many it is replaced.</param>
+internal sealed class PooledEnvironment(DeploymentPool pool, ExecutionEnvironment environment, int maxInvocations, TimeProvider time)
     : IEnvironmentLease, ILaneMember
 {
     private readonly long _bornAt = time.GetTimestamp();
     private long _idleSince;
+    private int _invocations;
 
     public ExecutionEnvironment Environment { get; } = environment;
 
@@ -22,10 +24,12 @@ internal sealed class PooledEnvironment(DeploymentPool pool, ExecutionEnvironmen
     /// <summary>Frozen environments need no further look until they are leased or grow old.</summary>
     public bool IsFrozen { get; private set; }
 
-    public TimeSpan Age => time.GetElapsedTime(_bornAt);
+    /// <summary>Whether it has lived long enough, by time or by work.</summary>
+    public bool IsWornOut(WorkerOptions options) => _invocations >= maxInvocations || time.GetElapsedTime(_bornAt) > options.MaxLife;
 
     public async ValueTask<InvocationResult> InvokeAsync(InvocationRequest request, CancellationToken cancellationToken)
     {
+        _invocations++;
         var started = time.GetTimestamp();
         var result = await Environment.InvokeAsync(request, cancellationToken);
         pool.Runs.Add(time.GetElapsedTime(started));

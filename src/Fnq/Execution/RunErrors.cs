@@ -23,6 +23,9 @@ internal static class RunErrors
 
     public const int MaxPayloadBytes = 6 * 1024 * 1024 + 100;
 
+    /// <summary>What is kept of an error report beyond the limit.</summary>
+    public const int KeptErrorBytes = 64 * 1024;
+
     /// <summary>Recorded with the message first, unlike the others.</summary>
     public static byte[] ResponseTooLargePayload { get; } = Encoding.UTF8.GetBytes(
         $$"""{"errorMessage":"Response payload size exceeded maximum allowed payload size ({{MaxPayloadBytes}} bytes).","errorType":"Function.ResponseSizeTooLarge"}""");
@@ -45,6 +48,10 @@ internal static class RunErrors
             ExecFormat => $"fork/exec {candidates[0]}: exec format error",
             _ => $"Couldn't find valid bootstrap(s): [{string.Join(' ', candidates)}]",
         });
+
+    /// <summary>The beginning of an error report that is too large, as text: cut, it is no JSON of its own any more.</summary>
+    public static byte[] CutError(string type, ReadOnlySpan<byte> beginning) =>
+        new RunError(type, $"{Encoding.UTF8.GetString(beginning)} [truncated by Fnq: error beyond {MaxPayloadBytes} bytes]").ToPayload();
 
     private static string ExitText(int status) => status switch
     {

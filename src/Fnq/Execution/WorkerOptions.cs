@@ -21,6 +21,12 @@ internal sealed record WorkerOptions
     /// <summary>An environment is replaced after this long, whatever it does.</summary>
     public TimeSpan MaxLife { get; init; } = TimeSpan.FromHours(2);
 
+    /// <summary>And after this many invocations.</summary>
+    public int MaxInvocations { get; init; } = 10_000;
+
+    /// <summary>Up to a fifth fewer, by its number, so that environments that share a load do not all end at once.</summary>
+    public int InvocationsOf(int environment) => MaxInvocations - environment % 16 * (MaxInvocations / 80);
+
     /// <summary>Starts in flight at most, beyond the first of each deployment.</summary>
     public int Cores { get; init; } = Environment.ProcessorCount;
 }

@@ -75,7 +75,7 @@ internal sealed class InvokeFunction(FunctionCatalog catalog, IInvoker invoker, 
         response.StatusCode = StatusCodes.Status200OK;
         response.ContentType = "application/json";
         response.ContentLength = result.Payload.Length;
-        await response.BodyWriter.WriteAsync(result.Payload, request.Aborted);
+        await ResponseBody.WriteAsync(request.Http, result.Payload);
     }
 }
 

@@ -50,6 +50,8 @@ internal sealed partial class LambdaService : IAwsService, IDisposable
         }
     }
 
+    public string? OperationOf(HttpContext http, ReadOnlyMemory<byte> body) => _router.OperationOf(http);
+
     public ValueTask WriteErrorAsync(HttpContext http, Guid requestId, AwsException error) => RestJson.WriteErrorAsync(http, error);
 
     public void Dispose() => _operations.Dispose();
@@ -57,26 +59,28 @@ internal sealed partial class LambdaService : IAwsService, IDisposable
     private void MapInvoke(InvokeFunction invoke) => _router.Map(
         "POST", Function + "/invocations", invoke.HandleAsync,
         new(PayloadBytes, bytes => FunctionErrors.TooLarge(
-            $"{bytes} byte payload is too large for the RequestResponse invocation type (limit {PayloadBytes} bytes)")));
+            $"{bytes} byte payload is too large for the RequestResponse invocation type (limit {PayloadBytes} bytes)")), "InvokeFunction");
 
     private void MapWrites(FunctionWrites writes) => _router
-        .Map("POST", "/2015-03-31/functions", Gated(writes.CreateAsync), Limit(CodeBodyBytes, "CreateFunction"))
-        .Map("PUT", Function + "/code", Gated(writes.UpdateCodeAsync), Limit(CodeBodyBytes, "UpdateFunctionCode"))
-        .Map("PUT", Function + "/configuration", Gated(writes.UpdateConfigurationAsync), Limit(OtherBodyBytes, "UpdateFunctionConfiguration"))
-        .Map("DELETE", Function, Gated(writes.DeleteAsync));
+        .Map("POST", "/2015-03-31/functions", Gated(writes.CreateAsync), Limit(CodeBodyBytes, "CreateFunction"), "CreateFunction")
+        .Map("PUT", Function + "/code", Gated(writes.UpdateCodeAsync), Limit(CodeBodyBytes, "UpdateFunctionCode"), "UpdateFunctionCode")
+        .Map(
+            "PUT", Function + "/configuration", Gated(writes.UpdateConfigurationAsync),
+            Limit(OtherBodyBytes, "UpdateFunctionConfiguration"), "UpdateFunctionConfiguration")
+        .Map("DELETE", Function, Gated(writes.DeleteAsync), action: "DeleteFunction");
 
     private void MapReads(FunctionReads reads, AccountReads account) => _router
-        .Map("GET", "/2015-03-31/functions", Gated(account.ListFunctionsAsync))
-        .Map("GET", "/2016-08-19/account-settings", Gated(account.GetAccountSettingsAsync))
-        .Map("GET", Function, Gated(reads.GetFunctionAsync))
-        .Map("GET", Function + "/configuration", Gated(reads.GetConfigurationAsync))
-        .Map("GET", "/2020-06-30/functions/{FunctionName}/code-signing-config", Gated(reads.GetCodeSigningConfigAsync))
-        .Map("GET", "/2019-09-30/functions/{FunctionName}/concurrency", Gated(reads.GetConcurrencyAsync));
+        .Map("GET", "/2015-03-31/functions", Gated(account.ListFunctionsAsync), action: "ListFunctions")
+        .Map("GET", "/2016-08-19/account-settings", Gated(account.GetAccountSettingsAsync), action: "GetAccountSettings")
+        .Map("GET", Function, Gated(reads.GetFunctionAsync), action: "GetFunction")
+        .Map("GET", Function + "/configuration", Gated(reads.GetConfigurationAsync), action: "GetFunctionConfiguration")
+        .Map("GET", "/2020-06-30/functions/{FunctionName}/code-signing-config", Gated(reads.GetCodeSigningConfigAsync), action: "GetFunctionCodeSigningConfig")
+        .Map("GET", "/2019-09-30/functions/{FunctionName}/concurrency", Gated(reads.GetConcurrencyAsync), action: "GetFunctionConcurrency");
 
     private void MapTags(TagOperations tags) => _router
-        .Map("POST", Tags, Gated(tags.TagAsync))
-        .Map("GET", Tags, Gated(tags.ListAsync))
-        .Map("DELETE", Tags, Gated(tags.UntagAsync));
+        .Map("POST", Tags, Gated(tags.TagAsync), action: "TagResource")
+        .Map("GET", Tags, Gated(tags.ListAsync), action: "ListTags")
+        .Map("DELETE", Tags, Gated(tags.UntagAsync), action: "UntagResource");
 
     /// <summary>A burst of operations waits here instead of running out of database connections.</summary>
     private Func<AwsRequest, RouteValues, ValueTask> Gated(Func<AwsRequest, RouteValues, ValueTask> operation) =>

@@ -1,10 +1,11 @@
 using System.Globalization;
+using Fnq.Telemetry;
 using Microsoft.AspNetCore.Http;
 
 namespace Fnq.Functions;
 
 /// <summary>Code.Location: a link that anybody who has it can follow for ten minutes, as AWS's presigned one.</summary>
-internal sealed class PackageDownloads(ServerSecret secret, DeploymentCatalog packages, TimeProvider time)
+internal sealed class PackageDownloads(ServerSecret secret, DeploymentCatalog packages, AuditLog audit, TimeProvider time)
 {
     public const string Path = "/fnq/packages/{digest}";
     private const string Purpose = "download";
@@ -24,6 +25,7 @@ internal sealed class PackageDownloads(ServerSecret secret, DeploymentCatalog pa
             || !long.TryParse(expires, NumberStyles.None, CultureInfo.InvariantCulture, out var until)
             || time.GetUtcNow().ToUnixTimeSeconds() > until)
         {
+            Audit(request);
             return Results.StatusCode(StatusCodes.Status403Forbidden);
         }
 
@@ -31,4 +33,16 @@ internal sealed class PackageDownloads(ServerSecret secret, DeploymentCatalog pa
             ? Results.Bytes(zip, "application/zip")
             : Results.NotFound();
     }
+
+    private void Audit(HttpRequest request) => audit.Refused(new RefusedRequest
+    {
+        RequestId = request.HttpContext.TraceIdentifier,
+        Status = StatusCodes.Status403Forbidden,
+        Error = "AccessDenied",
+        Service = "lambda",
+        Operation = "DownloadCode",
+        Method = request.Method,
+        Path = request.Path.Value ?? "",
+        Source = request.HttpContext.Connection.RemoteIpAddress,
+    });
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Fnq.AwsApi;
 using Fnq.Dispatch;
 using Fnq.Telemetry;
@@ -39,6 +40,9 @@ internal static partial class FnqServer
             await module.ProvisionAsync(app.Services, cancellationToken);
         }
 
+        app.Services.GetRequiredService<BrokenRequests>().Watch(app.Services.GetRequiredService<DiagnosticListener>());
+        var rules = new WireRules(app.Services.GetRequiredService<AuditLog>());
+        app.Use(next => http => rules.Refuse(http) ?? next(http));
         if (settings.Has(RoleTable.Api))
         {
             // Before routing: an AWS request is told by its signature, and its path must stay as it came.
@@ -83,7 +87,10 @@ internal static partial class FnqServer
     private static void Limit(KestrelServerOptions kestrel, FnqSettings settings)
     {
         kestrel.AddServerHeader = false;
-        kestrel.Limits.MaxConcurrentConnections = 10_000;
+        kestrel.Limits.MaxConcurrentConnections = settings.MaxConnections;
+        kestrel.Limits.MaxRequestLineSize = 8_192;
+        kestrel.Limits.MinRequestBodyDataRate = new MinDataRate(bytesPerSecond: 240, gracePeriod: TimeSpan.FromSeconds(5));
+        kestrel.Limits.MinResponseDataRate = new MinDataRate(bytesPerSecond: 240, gracePeriod: TimeSpan.FromSeconds(5));
         kestrel.Limits.MaxRequestBodySize = null; // Each operation has its own limit, enforced as the body is read.
         kestrel.Limits.MaxRequestHeaderCount = 100;
         kestrel.Limits.MaxRequestHeadersTotalSize = 32_768;

@@ -17,6 +17,9 @@ internal sealed record FnqSettings
     public required string Host { get; init; }
     public required int Port { get; init; }
 
+    /// <summary>Open at the same time; the default of the web server is no limit.</summary>
+    public required int MaxConnections { get; init; }
+
     /// <summary>The users' virtual host.</summary>
     public required string AmqpUrl { get; init; }
 
@@ -37,6 +40,12 @@ internal sealed record FnqSettings
     /// <summary>Path or name of the OCI runtime; null tries crun, then runc.</summary>
     public required string? OciRuntime { get; init; }
 
+    /// <summary>Given to the OCI runtime before its command, such as <c>--platform=systrap</c>.</summary>
+    public required IReadOnlyList<string> OciRuntimeArguments { get; init; }
+
+    /// <summary>Sandboxes kept ready for each runtime in use; 0 makes each when it is needed.</summary>
+    public required int PreparedSlots { get; init; }
+
     /// <summary>Host-wide, shared by all workers of the host.</summary>
     public required string SandboxStateFolder { get; init; }
     public required bool LocalHandoff { get; init; }
@@ -44,6 +53,12 @@ internal sealed record FnqSettings
     /// <summary>The reply waits for the broker's confirm of its billing record.</summary>
     public required bool StrictBilling { get; init; }
     public required WorkerOptions Worker { get; init; }
+
+    /// <summary>Extracted packages that a data folder keeps beyond those in use.</summary>
+    public required int CodeCacheMb { get; init; }
+
+    /// <summary>Billing records that wait for the broker; with more, invocations are refused.</summary>
+    public required int JournalMb { get; init; }
 
     /// <summary><c>text</c> for people, <c>json</c> for collectors: one object a line, with the members of each event.</summary>
     public required string LogFormat { get; init; }
@@ -64,6 +79,7 @@ internal sealed record FnqSettings
             RuntimesFolder = Path.GetFullPath(read.Text("FNQ_RUNTIMES", Path.Combine(data, "runtimes"))),
             Host = read.Text("FNQ_HOST", "127.0.0.1"),
             Port = read.Number("FNQ_PORT", 9000, 0, 65_535),
+            MaxConnections = read.Number("FNQ_MAX_CONNECTIONS", 10_000, 10, 1_000_000),
             AmqpUrl = amqp,
             PlatformAmqpUrl = read.UrlOr(WithVirtualHost(amqp, "fnq"), "FNQ_PLATFORM_AMQP_URL", "amqp", "amqps"),
             PostgresUrl = read.Url("FNQ_POSTGRES_URL", "postgres", "postgresql"),
@@ -74,9 +90,13 @@ internal sealed record FnqSettings
             Sandbox = read.OneOf("FNQ_SANDBOX", "oci", "process"),
             Production = read.Switch("FNQ_PRODUCTION", false),
             OciRuntime = read.Optional("FNQ_OCI_RUNTIME"),
+            OciRuntimeArguments = read.Text("FNQ_OCI_RUNTIME_ARGS", "").Split(' ', StringSplitOptions.RemoveEmptyEntries),
+            PreparedSlots = read.Number("FNQ_PREPARED_SLOTS", 2, 0, 100),
             SandboxStateFolder = read.Text("FNQ_SANDBOX_STATE", "/run/fnq"),
             LocalHandoff = read.Switch("FNQ_LOCAL_HANDOFF", true),
             StrictBilling = read.Switch("FNQ_BILLING_STRICT", false),
+            CodeCacheMb = read.Number("FNQ_CODE_CACHE_MB", 10_240, 0, int.MaxValue),
+            JournalMb = read.Number("FNQ_JOURNAL_MB", 4_096, 1, int.MaxValue),
             LogFormat = read.OneOf("FNQ_LOG_FORMAT", "text", "json"),
             Worker = new WorkerOptions
             {
@@ -99,17 +119,21 @@ internal sealed record FnqSettings
         ("data", DataFolder),
         ("runtimes", RuntimesFolder),
         ("listen", $"{Host}:{Port}"),
+        ("connections at most", $"{MaxConnections}"),
         ("amqp", WithoutSecret(AmqpUrl)),
         ("platform amqp", WithoutSecret(PlatformAmqpUrl)),
         ("postgres", WithoutSecret(PostgresUrl)),
         ("account", AccountId),
         ("region", Region),
         ("sandbox", Sandbox),
-        ("oci runtime", OciRuntime ?? "found at start"),
+        ("oci runtime", string.Join(' ', [OciRuntime ?? "found at start", .. OciRuntimeArguments])),
+        ("prepared slots", $"{PreparedSlots}"),
         ("local hand-off", LocalHandoff ? "on" : "off"),
         ("strict billing", StrictBilling ? "on" : "off"),
         ("worker memory", $"{Worker.MemoryMb} MiB"),
         ("environments at most", $"{Worker.MaxEnvironments}"),
+        ("code cache", $"{CodeCacheMb} MiB"),
+        ("run journal at most", $"{JournalMb} MiB"),
         ("idle timeout", $"{Worker.IdleTimeout.TotalSeconds} s"),
     ];
 

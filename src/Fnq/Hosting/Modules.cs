@@ -23,6 +23,7 @@ internal static class Modules
             DataFolder = settings.DataFolder,
             PlatformAmqpUrl = settings.PlatformAmqpUrl,
             Strict = settings.StrictBilling,
+            JournalMaxBytes = (long)settings.JournalMb << 20,
         };
         List<IModule> modules = [new StorageModule(settings.PostgresUrl), new NodesModule(node, settings.Roles)];
         var invokes = settings.Has(RoleTable.Api) || settings.Has(RoleTable.Triggers);
@@ -42,7 +43,10 @@ internal static class Modules
                 Sandbox = settings.Sandbox,
                 Production = settings.Production,
                 OciRuntime = settings.OciRuntime,
+                OciRuntimeArguments = settings.OciRuntimeArguments,
+                PreparedSlots = settings.PreparedSlots,
                 SandboxStateFolder = settings.SandboxStateFolder,
+                CodeCacheBytes = (long)settings.CodeCacheMb << 20,
                 Worker = settings.Worker,
             }));
             modules.Add(new LanesModule(new LaneOptions(settings.PlatformAmqpUrl, AlwaysInLane: !invokes || !settings.LocalHandoff)));

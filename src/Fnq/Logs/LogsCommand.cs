@@ -91,18 +91,28 @@ internal sealed class LogFolderReader(string folder)
         var rest = bytes.AsSpan();
         for (int end; (end = rest.IndexOf((byte)'\n')) >= 0; rest = rest[(end + 1)..])
         {
-            if (LogLine.TryParse(rest[..end], out _, out var time, out var text))
+            if (LogLine.TryParse(rest[..end], out var source, out var time, out var text))
             {
-                lines.Add((time, Show(time, text)));
+                lines.Add((time, Show(source, time, text)));
             }
         }
 
         _positions[path] = file.Length - rest.Length;
     }
 
-    private static string Show(long time, ReadOnlySpan<byte> text) => string.Create(
-        CultureInfo.InvariantCulture,
-        $"{DateTimeOffset.FromUnixTimeMilliseconds(time):yyyy-MM-dd'T'HH:mm:ss.fff'Z'} {TerminalText.Neutralise(Encoding.UTF8.GetString(text))}");
+    private static string Show(LogSource source, long time, ReadOnlySpan<byte> text)
+    {
+        var shown = TerminalText.Neutralise(Encoding.UTF8.GetString(text));
+        var mark = source == LogSource.Function && IsLikePlatform(shown) ? "[function] " : "";
+        return string.Create(CultureInfo.InvariantCulture, $"{DateTimeOffset.FromUnixTimeMilliseconds(time):yyyy-MM-dd'T'HH:mm:ss.fff'Z'} {mark}{shown}");
+    }
+
+    /// <summary>A function that prints what only the platform prints is shown as the one who did.</summary>
+    private static bool IsLikePlatform(string text) =>
+        text.AsSpan().TrimStart() is var start
+        && (start.StartsWith("START ", StringComparison.Ordinal) || start.StartsWith("END ", StringComparison.Ordinal)
+            || start.StartsWith("REPORT ", StringComparison.Ordinal) || start.StartsWith("INIT_", StringComparison.Ordinal)
+            || start.StartsWith("{\"time\":", StringComparison.Ordinal) && start.Contains("\"type\":\"platform.", StringComparison.Ordinal));
 }
 
 /// <summary>Makes what a function printed harmless to a terminal.</summary>

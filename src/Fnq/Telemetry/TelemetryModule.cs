@@ -19,6 +19,8 @@ internal sealed class TelemetryModule : IModule
         [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900];
 
     public void Register(IServiceCollection services) => services
+        .AddSingleton<AuditLog>()
+        .AddSingleton<BrokenRequests>()
         .AddMetrics()
         .AddOpenTelemetry()
         .WithMetrics(metrics => metrics

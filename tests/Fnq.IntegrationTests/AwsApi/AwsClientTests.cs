@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using Fnq.AwsApi;
 using Fnq.Identity;
+using Fnq.Telemetry;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.Logging;
@@ -35,7 +36,8 @@ public sealed class AwsClientTests : IAsyncLifetime
             CreatedAt = DateTimeOffset.UnixEpoch,
         };
         var keys = new AccessKeyStore((id, _) => Task.FromResult(id == KeyId ? key : null), TimeProvider.System, NullLogger<AccessKeyStore>.Instance);
-        var front = new AwsFront([new StsService()], keys, new SignatureVerifier(options, TimeProvider.System), NullLogger<AwsFront>.Instance);
+        var front = new AwsFront([new StsService()], keys, new SignatureVerifier(options, TimeProvider.System),
+            new AuditLog(NullLoggerFactory.Instance), NullLogger<AwsFront>.Instance);
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls("http://127.0.0.1:0");

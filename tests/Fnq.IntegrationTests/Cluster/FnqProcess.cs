@@ -7,10 +7,16 @@ namespace Fnq.IntegrationTests.Cluster;
 /// <summary>One `fnq serve` as users run it: another process, which a test may kill.</summary>
 internal sealed class FnqProcess : IAsyncDisposable
 {
+    /// <summary>All suites run on the backend that these name, the hostile one too.</summary>
+    private static readonly (string Test, string Setting)[] BackendSettings =
+        [("FNQ_TEST_OCI_RUNTIME", "FNQ_OCI_RUNTIME"), ("FNQ_TEST_OCI_RUNTIME_ARGS", "FNQ_OCI_RUNTIME_ARGS")];
+
     private readonly Process _process;
     private readonly string _log;
 
     private FnqProcess(Process process, int port, string log) => (_process, Port, _log) = (process, port, log);
+
+    public string DataFolder => Path.GetDirectoryName(_log)!;
 
     public int Port { get; }
 
@@ -48,6 +54,14 @@ internal sealed class FnqProcess : IAsyncDisposable
         if (!environment.ContainsKey("FNQ_RUNTIMES"))
         {
             start.Environment["FNQ_RUNTIMES"] = Repository.RuntimesFolder;
+        }
+
+        foreach (var (test, setting) in BackendSettings)
+        {
+            if (Environment.GetEnvironmentVariable(test) is { Length: > 0 } value && !environment.ContainsKey(setting))
+            {
+                start.Environment[setting] = value;
+            }
         }
 
         var server = new FnqProcess(Process.Start(start)!, port, log);

@@ -25,4 +25,19 @@ internal static class CodeZip
 
         return zip.ToArray();
     }
+
+    /// <summary>One program that needs nothing beside it.</summary>
+    public static byte[] OfProgram(string name, byte[] program)
+    {
+        using var zip = new MemoryStream();
+        using (var archive = new ZipArchive(zip, ZipArchiveMode.Create, leaveOpen: true))
+        {
+            var entry = archive.CreateEntry(name, CompressionLevel.Fastest);
+            entry.ExternalAttributes = ExecutableFile;
+            using var content = entry.Open();
+            content.Write(program);
+        }
+
+        return zip.ToArray();
+    }
 }

@@ -1,4 +1,5 @@
 using Fnq.IntegrationTests.Cluster;
+using Fnq.IntegrationTests.Faults;
 using Xunit;
 
 namespace Fnq.IntegrationTests.Journeys;
@@ -21,9 +22,15 @@ public sealed class Platform : IAsyncLifetime
 
     internal LambdaApi Api => _api!;
 
+    /// <summary>For tests that look at rows, or break them.</summary>
+    internal string PostgresUrl => _servers!.PostgresUrl;
+
     /// <summary>What no log may show: the key's secret and the passwords of the servers.</summary>
     internal IEnumerable<string> Secrets =>
         [Secret, .. new[] { _servers!.AmqpUrl, _servers.PlatformAmqpUrl, _servers.PostgresUrl }.Select(url => new Uri(url).UserInfo.Split(':')[1])];
+
+    /// <summary>Of the shared node.</summary>
+    internal string DataFolder => Path.Combine(_folder, "data");
 
     /// <summary>Where a test may lay files.</summary>
     internal string NewFolder() => Directory.CreateDirectory(Path.Combine(_folder, Guid.NewGuid().ToString("N"))).FullName;
@@ -37,7 +44,7 @@ public sealed class Platform : IAsyncLifetime
         // The database's own user has to reach its folder.
         File.SetUnixFileMode(_folder, (UnixFileMode)0b111_101_101);
         _servers = await TestServers.StartAsync(Path.Combine(_folder, "servers"));
-        _server = await StartServerAsync("data", new Dictionary<string, string?>());
+        _server = await StartServerAsync(Path.GetFileName(DataFolder), new Dictionary<string, string?>());
         _api = ApiOf("us-east-1");
     }
 
@@ -50,7 +57,7 @@ public sealed class Platform : IAsyncLifetime
     internal Task<ShellResult> VerbAsync(string[] arguments, IReadOnlyDictionary<string, string?>? settings = null)
     {
         var environment = Settings(settings ?? new Dictionary<string, string?>());
-        environment.TryAdd("FNQ_DATA", Path.Combine(_folder, "data"));
+        environment.TryAdd("FNQ_DATA", DataFolder);
         return Shell.RunAsync("dotnet", [Repository.ServerDll, .. arguments], environment);
     }
 
@@ -59,7 +66,11 @@ public sealed class Platform : IAsyncLifetime
         _api?.Dispose();
         if (_server is not null)
         {
+            var pid = _server.Pid;
             await _server.DisposeAsync();
+
+            // After all that the suites did to it.
+            Assert.Empty(HostLeftovers.Of(pid));
         }
 
         if (_servers is not null)

@@ -39,25 +39,6 @@ public sealed class InitTests(Platform platform)
     public Task A_custom_runtime_that_does_not_come_up_is_named(string code, string file, string type, string message) =>
         FailsTwiceAsync(code, "provided.al2023", file, "unused", type, message);
 
-    [Fact]
-    public async Task An_init_over_ten_seconds_is_tried_again_under_the_timeout_of_the_function()
-    {
-        var name = await platform.Api.DeployAsync(
-            """
-            import os, time
-            if not os.path.exists("/tmp/second"):
-                open("/tmp/second", "w").close()
-                time.sleep(60)
-            def handler(event, context):
-                return "up"
-            """);
-        var began = TimeProvider.System.GetTimestamp();
-        var answer = await platform.Api.InvokeTailAsync(name);
-        Assert.Equal("\"up\"", answer.Text);
-        Assert.InRange(TimeProvider.System.GetElapsedTime(began).TotalSeconds, 10, 13);
-        Assert.Null(Reports.Of(answer.LogTail).InitMilliseconds);
-    }
-
     [Theory]
     [InlineData("ruby3.3")]
     [InlineData("java21")]

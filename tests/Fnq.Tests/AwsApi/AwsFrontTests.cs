@@ -111,4 +111,41 @@ public sealed class AwsFrontTests
     [Fact]
     public async Task A_body_that_ends_early_is_a_bad_request() =>
         Assert.Equal(400, (await _front.SendAsync("POST", Invoke, new byte[10], stream: new MemoryStream(new byte[5]))).Status);
+
+    [Fact]
+    public async Task Writes_one_audit_line_for_a_refusal_and_none_for_what_is_served()
+    {
+        await _front.SendAsync("POST", Invoke);
+        Assert.Empty(_front.Lines.All);
+
+        await _front.SendAsync("POST", $"{Invoke}?secret=1", bend: http => http.Request.Method = "GET\r\n");
+        await _front.SendAsync("POST", Invoke, new byte[FrontSample.Limit + 1]);
+        await _front.SendAsync("POST", Invoke, bend: http => http.Request.Headers.Remove("Authorization"));
+        Assert.Equal(
+            [
+                "Refused lambda - (GET?? /functions/hello/invocations) of key AKIDEXAMPLE from : 403 InvalidSignatureException",
+                "Refused lambda InvokeFunction (POST /functions/hello/invocations) of key AKIDEXAMPLE from : 413 RequestEntityTooLargeException",
+                "Refused - - (POST /functions/hello/invocations) of key - from : 403 MissingAuthenticationTokenException",
+            ],
+            _front.Lines.All.Select(line => line.Text.Split(',')[0]));
+    }
+
+    [Theory]
+    [InlineData("gzip")]
+    [InlineData("br, deflate")]
+    public async Task Takes_no_encoded_body(string coding)
+    {
+        var stream = new MemoryStream(new byte[10]);
+        var answer = await _front.SendAsync("POST", Invoke, new byte[10], stream: stream, bend: http => http.Request.Headers.ContentEncoding = coding);
+        Assert.Equal((415, "UnsupportedMediaTypeException", 0), (answer.Status, answer.ErrorType, stream.Position));
+    }
+
+    [Fact]
+    public async Task Reads_no_byte_of_a_sender_whom_nobody_knows()
+    {
+        var stream = new MemoryStream(new byte[10]);
+        var answer = await _front.SendAsync("POST", Invoke, new byte[10], stream: stream, bend: http =>
+            http.Request.Headers.Authorization = http.Request.Headers.Authorization.ToString().Replace("AKIDEXAMPLE", "AKIDNOBODY", StringComparison.Ordinal));
+        Assert.Equal(("UnrecognizedClientException", 0), (answer.ErrorType, stream.Position));
+    }
 }

@@ -1,7 +1,9 @@
 using System.Text;
 using Fnq.AwsApi;
 using Fnq.Identity;
+using Fnq.Telemetry;
 using Fnq.Tests.Identity;
+using Fnq.Tests.Telemetry;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -29,19 +31,23 @@ internal sealed class FrontSample : IAwsService
                     json.WriteString("Name", values["FunctionName"]);
                     json.WriteEndObject();
                 });
-            })
+            }, action: "InvokeFunction")
             .Map("GET", "/broken", (_, _) => throw new InvalidOperationException("secret detail"))
             .Map("GET", "/cut", (_, _) => throw new BadHttpRequestException("cut", 408));
         var options = new IdentityOptions { AccountId = "123456789012", AccessKeyId = SignedSample.KeyId, SecretAccessKey = SignedSample.Secret };
         var keys = new AccessKeyStore(
             (id, _) => Task.FromResult(id == SignedSample.KeyId ? TestKey.Of(id, SignedSample.Secret) : null), _time, NullLogger<AccessKeyStore>.Instance);
-        _front = new AwsFront([this, new StsService()], keys, new SignatureVerifier(options, _time), NullLogger<AwsFront>.Instance);
+        _front = new AwsFront([this, new StsService()], keys, new SignatureVerifier(options, _time), new AuditLog(Lines), NullLogger<AwsFront>.Instance);
     }
+
+    /// <summary>What the front has logged.</summary>
+    public LogLines Lines { get; } = new();
 
     public AwsRequest? Request { get; private set; }
     public string SigningName => "lambda";
     public long MaxBodyBytes(HttpContext http) => _router.LimitOf(http).Bytes;
     public AwsException BodyTooLarge(HttpContext http, long bytes) => _router.LimitOf(http).TooLarge(bytes);
+    public string? OperationOf(HttpContext http, ReadOnlyMemory<byte> body) => _router.OperationOf(http);
     public ValueTask HandleAsync(AwsRequest request) => _router.DispatchAsync(request);
     public ValueTask WriteErrorAsync(HttpContext http, Guid requestId, AwsException error) => RestJson.WriteErrorAsync(http, error);
 

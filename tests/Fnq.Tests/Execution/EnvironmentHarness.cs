@@ -8,6 +8,7 @@ using Fnq.Execution.RuntimeApi;
 using Fnq.Execution.Runtimes;
 using Fnq.Execution.Sandboxes;
 using Fnq.Logs;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Fnq.Tests.Execution;
@@ -16,14 +17,16 @@ namespace Fnq.Tests.Execution;
 internal sealed class EnvironmentHarness : IAsyncDisposable, ISandboxBackend, ICodeFolders, IRunJournal
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("fnq-test-").FullName;
-    private readonly RuntimeApiServer _server = new(NullLoggerFactory.Instance);
+    private readonly RuntimeApiServer _server;
     private readonly OutputPump _pump = new();
     private readonly LogStore _logs;
     private readonly MeterFactory _meters = new();
     private readonly List<ExecutionEnvironment> _environments = [];
 
-    public EnvironmentHarness(TimeProvider? time = null)
+    public EnvironmentHarness(TimeProvider? time = null, ILoggerFactory? loggers = null, RuntimeApiLimits? limits = null)
     {
+        loggers ??= NullLoggerFactory.Instance;
+        _server = new RuntimeApiServer(loggers, limits);
         _logs = new LogStore(_folder, TimeProvider.System, NullLogger<LogStore>.Instance);
         var runtime = Path.Combine(_folder, "runtimes", "python3.13");
         Directory.CreateDirectory(runtime);
@@ -35,9 +38,10 @@ internal sealed class EnvironmentHarness : IAsyncDisposable, ISandboxBackend, IC
             """);
         Services = new EnvironmentServices(
             _server,
-            new RuntimeApiAcceptor(_server, RuntimeApiAcceptor.CreateTransports(NullLoggerFactory.Instance)),
+            new RuntimeApiAcceptor(_server, RuntimeApiAcceptor.CreateTransports(loggers), TimeProvider.System),
             _pump, _logs, this, new ExecutionMeters(_meters), new NodeId("worker-1"), time ?? TimeProvider.System,
-            NullLogger<ExecutionEnvironment>.Instance);
+            loggers.CreateLogger<ExecutionEnvironment>());
+        Backoff = new InitBackoff(Services.Time);
         Factory = new EnvironmentFactory(this, new RuntimeCatalog(new RuntimeOptions { Folder = Path.Combine(_folder, "runtimes") }), this, Services);
     }
 
@@ -45,7 +49,10 @@ internal sealed class EnvironmentHarness : IAsyncDisposable, ISandboxBackend, IC
 
     public EnvironmentFactory Factory { get; }
 
-    public FakeSandbox Sandbox { get; } = new();
+    public InitBackoff Backoff { get; }
+
+    /// <summary>The newest.</summary>
+    public FakeSandbox Sandbox { get; private set; } = new();
 
     public List<InvocationRecord> Records { get; } = [];
 
@@ -71,13 +78,28 @@ internal sealed class EnvironmentHarness : IAsyncDisposable, ISandboxBackend, IC
         LogFormat = "Text",
     };
 
-    public async Task<ExecutionEnvironment> StartAsync(Func<FakeSandbox, CancellationToken, Task> runtime, Deployment? deployment = null)
+    public async Task<ExecutionEnvironment> StartAsync(
+        Func<FakeSandbox, CancellationToken, Task> runtime, Deployment? deployment = null, InitBackoff? backoff = null)
     {
+        if (_environments.Count > 0)
+        {
+            Sandbox = new FakeSandbox();
+        }
+        else
+        {
+            await _server.StartAsync(CancellationToken.None);
+        }
+
         Sandbox.Runtime = runtime;
-        await _server.StartAsync(CancellationToken.None);
-        var environment = await Factory.StartAsync(deployment ?? Deployment, CancellationToken.None);
+        var environment = await Factory.StartAsync(deployment ?? Deployment, backoff ?? Backoff, CancellationToken.None);
         _environments.Add(environment);
         return environment;
+    }
+
+    public async Task EndAsync(ExecutionEnvironment environment)
+    {
+        await environment.DisposeAsync();
+        _environments.Remove(environment);
     }
 
     public static InvocationRequest Request(string payload = "{}", bool wantsLogTail = false) => new()

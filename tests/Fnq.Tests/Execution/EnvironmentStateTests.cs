@@ -61,4 +61,87 @@ public sealed class EnvironmentStateTests
             Assert.False(inRun);
         });
     }
+
+    [Fact]
+    public void What_is_refused_changes_nothing_and_what_is_over_stays_over() => Sample((before, _, after, effects) =>
+    {
+        if (effects.HasFlag(EnvironmentEffects.Refuse))
+        {
+            Assert.Equal((EnvironmentEffects.Refuse, before), (effects, after));
+        }
+
+        Assert.True(after.IsOver || !before.IsOver);
+        Assert.False(before.Phase is EnvironmentPhase.Stopped or EnvironmentPhase.Faulted && after.Phase != before.Phase);
+    });
+
+    [Fact]
+    public void Events_go_to_who_waits_and_processes_start_where_none_is() => Sample((before, command, after, effects) =>
+    {
+        if (effects.HasFlag(EnvironmentEffects.Deliver))
+        {
+            Assert.True(command is EnvironmentCommand.InvokeRequested or EnvironmentCommand.NextCalled);
+            Assert.Equal(new EnvironmentState(EnvironmentPhase.Busy, RuntimeStage.Running), after);
+        }
+
+        Assert.Equal(effects.HasFlag(EnvironmentEffects.ParkNext), after.Runtime == RuntimeStage.Idle && before.Runtime != RuntimeStage.Idle);
+        if ((effects & (EnvironmentEffects.StartProcess | EnvironmentEffects.KillProcesses)) != 0)
+        {
+            Assert.Equal(RuntimeStage.Absent, after.Runtime);
+        }
+
+        // Nobody else's answer is taken: a reply only counts while an event is out.
+        Assert.True(
+            command is not EnvironmentCommand.ReplyEnded || effects.HasFlag(EnvironmentEffects.Refuse) || before.Runtime == RuntimeStage.Replying);
+        Assert.False(after.Phase == EnvironmentPhase.Ready && after.Runtime is RuntimeStage.Running or RuntimeStage.Replying);
+    });
+
+    /// <summary>No runtime makes the platform start it over and over: invocations and hang-ups, which are counted, pay for each start.</summary>
+    [Fact]
+    public void Starts_are_bounded_by_what_asked_for_them() =>
+        Gen.Enum<EnvironmentCommand>().Array[0, 200].Sample(commands =>
+        {
+            var state = EnvironmentState.Initial;
+            var (allowed, starts) = (0, 0);
+            foreach (var command in commands)
+            {
+                var isHangUp = command == EnvironmentCommand.NextAbandoned && state.Runtime == RuntimeStage.Idle;
+                (state, var effects) = state.Apply(command);
+                allowed += isHangUp ? 1 : command == EnvironmentCommand.InvokeRequested && !effects.HasFlag(EnvironmentEffects.Refuse) ? 2 : 0;
+                starts += effects.HasFlag(EnvironmentEffects.StartProcess) ? 1 : 0;
+                Assert.InRange(starts, 0, allowed);
+            }
+        });
+
+    /// <summary>Whatever happened before, an environment that is not over can still serve.</summary>
+    [Fact]
+    public void No_sequence_leads_into_a_dead_end() =>
+        Gen.Enum<EnvironmentCommand>().Where(command => command is not (EnvironmentCommand.DrainRequested or EnvironmentCommand.SandboxEnded))
+            .Array[0, 60].Sample(commands =>
+        {
+            var state = EnvironmentState.Initial;
+            var completed = false;
+            foreach (var command in commands.Concat(
+                [EnvironmentCommand.ProcessExited, EnvironmentCommand.InvokeRequested, EnvironmentCommand.ProcessStarted, EnvironmentCommand.NextCalled,
+                 EnvironmentCommand.ReplyBegun, EnvironmentCommand.ReplyEnded]))
+            {
+                (state, var effects) = state.Apply(command);
+                completed = effects.HasFlag(EnvironmentEffects.CompleteRun);
+            }
+
+            Assert.True(completed);
+            Assert.Equal(new EnvironmentState(EnvironmentPhase.Ready, RuntimeStage.Settling), state);
+        });
+
+    /// <summary>Every step of any sequence of commands.</summary>
+    private static void Sample(Action<EnvironmentState, EnvironmentCommand, EnvironmentState, EnvironmentEffects> check) =>
+        Gen.Enum<EnvironmentCommand>().Array[0, 60].Sample(commands =>
+        {
+            var state = EnvironmentState.Initial;
+            foreach (var command in commands)
+            {
+                var before = state;
+                (state, var effects) = state.Apply(command);
+                check(before, command, state, effects);
+            }
+        });
 }

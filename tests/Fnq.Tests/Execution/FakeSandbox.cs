@@ -13,6 +13,7 @@ internal sealed class FakeSandbox : ISandbox
     private readonly string _pipe = Path.Combine(Path.GetTempPath(), $"fnq-test-{Guid.NewGuid():N}");
     private readonly Channel<SandboxEvent> _events = Channel.CreateUnbounded<SandboxEvent>();
     private readonly FileStream _writer;
+    private readonly Lock _ending = new();
     private bool _alive;
     private CancellationTokenSource _process = new();
 
@@ -55,23 +56,22 @@ internal sealed class FakeSandbox : ISandbox
         _writer.Flush();
     }
 
-    public void Exit(int status)
-    {
-        _alive = false;
-        _events.Writer.TryWrite(new SandboxEvent.MainExited(status));
-    }
+    public void Exit(int status) => End(new SandboxEvent.MainExited(status), CancellationToken.None);
 
-    public void FailStart(int errno)
-    {
-        _alive = false;
-        _events.Writer.TryWrite(new SandboxEvent.StartFailed(errno));
-    }
+    public void FailStart(int errno) => End(new SandboxEvent.StartFailed(errno), CancellationToken.None);
+
+    /// <summary>The end of the process that the token belongs to, unless it was killed before.</summary>
+    public void ExitUnlessKilled(int status, CancellationToken killed) => End(new SandboxEvent.MainExited(status), killed);
 
     public ValueTask StartAsync(ProcessSpec process, CancellationToken cancellationToken)
     {
         Started.Add(process);
-        _alive = true;
-        _process = new CancellationTokenSource();
+        lock (_ending)
+        {
+            _alive = true;
+            _process = new CancellationTokenSource();
+        }
+
         _ = Task.Run(() => Runtime(this, _process.Token), CancellationToken.None);
         return ValueTask.CompletedTask;
     }
@@ -86,9 +86,19 @@ internal sealed class FakeSandbox : ISandbox
     {
         Kills++;
         await _process.CancelAsync();
-        if (_alive)
+        Exit(-9);
+    }
+
+    /// <summary>Every start has one end.</summary>
+    private void End(SandboxEvent end, CancellationToken killed)
+    {
+        lock (_ending)
         {
-            Exit(-9);
+            if (_alive && !killed.IsCancellationRequested)
+            {
+                _alive = false;
+                _events.Writer.TryWrite(end);
+            }
         }
     }
 

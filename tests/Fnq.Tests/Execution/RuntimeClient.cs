@@ -37,6 +37,8 @@ internal sealed class RuntimeClient : IDisposable
 
     public async Task SendRawAsync(string text, CancellationToken killed = default) => await _stream.WriteAsync(Encoding.UTF8.GetBytes(text), killed);
 
+    public void EndSending() => _socket.Shutdown(SocketShutdown.Send);
+
     public async Task<RawAnswer> ReadAsync(CancellationToken killed = default)
     {
         var head = new StringBuilder();

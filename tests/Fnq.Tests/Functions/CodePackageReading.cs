@@ -90,6 +90,40 @@ public sealed class CodePackageReading
         Refused(Of(File("a"), File("a/b"), File("a-b")));
     }
 
+    [Theory]
+    [InlineData("lib/Readme.md", "lib/README.md")]
+    [InlineData("a/x", "A/y/../x", false)]
+    [InlineData("straße", "STRASSE", true)]
+    [InlineData("lib", "lib.")]
+    [InlineData("lib/a", "lib /a")]
+    [InlineData("caf\u00e9/menu", "cafe\u0301/menu")]
+    [InlineData("\uac00", "\u1100\u1161")]
+    [InlineData("\u304c", "\u304b\u3099")]
+    [InlineData("\u00e9e\u0301", "e\u0301\u00e9")]
+    [InlineData("na\u0308ive \u0111", "n\u00e4ive \u0111")]
+    [InlineData("re\u0301sume\u0301", "re\u0301sume\u0300", true)]
+    [InlineData("\u0915\u093f", "\u0915\u0940", true)]
+    [InlineData("\u4e2d\u6587", "\u65e5\u672c", true)]
+    public void Refuses_names_that_are_one_name_elsewhere(string one, string other, bool isFine = false)
+    {
+        if (isFine)
+        {
+            PackageReader.Verify(Of(File(one), File(other)));
+        }
+        else
+        {
+            Refused(Of(File(one), File(other)));
+        }
+    }
+
+    [Fact]
+    public void Refuses_more_folders_than_a_package_may_have_though_no_entry_names_them()
+    {
+        var deep = string.Join('/', Enumerable.Repeat("x", 500));
+        PackageReader.Verify(Of([.. Enumerable.Range(0, 150).Select(i => File($"{i}/{deep}"))]));
+        Refused(Of([.. Enumerable.Range(0, 250).Select(i => File($"{i}/{deep}"))]));
+    }
+
     [Fact]
     public void Counts_what_is_really_inflated()
     {

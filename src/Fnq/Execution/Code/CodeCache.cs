@@ -1,97 +1,146 @@
-using Fnq.Execution.Sandboxes;
-using Microsoft.Win32.SafeHandles;
+using System.Buffers;
+using System.Collections.Concurrent;
+using System.Security.Cryptography;
 
 namespace Fnq.Execution.Code;
 
 /// <summary>
-/// Extracted packages by digest, shared by all workers of a host. A folder is whole or absent: it is filled under a
-/// draft name and renamed, so a kill in the middle leaves only a draft for <see cref="RemoveDeadDrafts"/>.
+/// Extracted packages by digest, shared by all workers of a data folder. A folder is whole or absent: it is filled under
+/// a draft name and renamed, so a kill in the middle leaves only a draft for <see cref="RemoveDeadDrafts"/>. Whoever uses
+/// a package holds a shared lock on the file beside it (<see cref="CodeUse"/>); what nobody holds may be pruned.
 /// </summary>
 internal sealed class CodeCache
 {
-    private readonly string _folder;
+    private static readonly SearchValues<char> HexDigits = SearchValues.Create("0123456789abcdef");
 
-    public CodeCache(string folder)
+    private readonly string _drafts;
+    private readonly string _packages;
+    private readonly CodePruning _pruning;
+    private readonly TimeProvider _time;
+
+    /// <summary>Environments of one deployment share one open lock file.</summary>
+    private readonly ConcurrentDictionary<string, Holding> _held = new();
+
+    /// <param name="folder">Its packages are <c>folder/digest</c>, locked by <c>folder/digest.lock</c>.</param>
+    /// <param name="maxBytes">Beyond this the packages that were used least recently go, as far as nobody uses them.</param>
+    public CodeCache(string folder, long maxBytes, TimeProvider time)
     {
-        _folder = folder;
-        Directory.CreateDirectory(Path.Join(folder, "drafts"));
+        _packages = folder;
+        _drafts = Path.Join(folder, "drafts");
+        _time = time;
+        Directory.CreateDirectory(_drafts);
+        _pruning = new CodePruning(folder, _drafts, maxBytes);
     }
 
-    /// <summary>The folder of a package; <paramref name="load"/> is asked for the bytes only when it is not there yet.</summary>
-    public async ValueTask<string> GetAsync(string digest, Func<CancellationToken, Task<byte[]>> load, CancellationToken cancellationToken)
+    /// <summary>A package's folder, extracted if need be; it stays until the lease is disposed.</summary>
+    /// <param name="digest">SHA-256 of the zip, lower-case hexadecimal.</param>
+    /// <param name="load">Asked for the zip only when the folder is not there yet.</param>
+    /// <exception cref="InvalidDataException">The bytes that were loaded are not those that the digest names.</exception>
+    public async ValueTask<CodeLease> AcquireAsync(
+        string digest, Func<CancellationToken, Task<byte[]>> load, CancellationToken cancellationToken)
     {
-        var target = Path.Join(_folder, NameOf(digest));
-        if (Directory.Exists(target))
+        if (digest.Length != 2 * SHA256.HashSizeInBytes || digest.AsSpan().ContainsAnyExcept(HexDigits))
         {
-            return target;
+            throw new ArgumentException("A digest is 64 hexadecimal digits.", nameof(digest));
         }
 
-        var draft = Path.Join(_folder, "drafts", $"{NameOf(digest)}.{Guid.NewGuid():N}");
-        using var mine = Lock(draft);
+        var holding = Hold(digest);
         try
         {
-            PackageExtraction.MakeFolder(draft);
-            PackageExtraction.Extract(await load(cancellationToken), draft);
-            Publish(draft, target);
-        }
-        finally
-        {
-            Discard(draft);
-        }
+            await holding.Turn.WaitAsync(cancellationToken);
+            try
+            {
+                holding.Use ??= await CodeUse.OpenAsync(Path.Join(_packages, digest), _time, cancellationToken);
+                if (!Directory.Exists(holding.Use.Folder))
+                {
+                    await ExtractAsync(holding.Use, digest, load, cancellationToken);
+                }
+            }
+            finally
+            {
+                holding.Turn.Release();
+            }
 
-        return target;
+            holding.Use.Touch(_time.GetUtcNow());
+            return new CodeLease(holding.Use.Folder, () => Release(digest, holding));
+        }
+        catch
+        {
+            Release(digest, holding);
+            throw;
+        }
     }
 
-    /// <summary>Removes what extractions that were killed have left.</summary>
-    public void RemoveDeadDrafts()
+    /// <summary>Removes what extractions and prunings that were killed have left.</summary>
+    public void RemoveDeadDrafts() => CodeDraft.RemoveDead(_drafts);
+
+    /// <summary>Brings the cache below its bound, as far as its packages are not in use.</summary>
+    public void Prune() => _pruning.Run();
+
+    private async Task ExtractAsync(CodeUse use, string digest, Func<CancellationToken, Task<byte[]>> load, CancellationToken cancellationToken)
     {
-        foreach (var draft in Directory.EnumerateDirectories(Path.Join(_folder, "drafts")))
+        var package = await load(cancellationToken);
+        var real = Convert.ToHexStringLower(SHA256.HashData(package));
+        if (real != digest)
         {
-            using var dead = TryLock(draft);
-            if (dead is not null)
+            throw new InvalidDataException($"The stored package {digest} has the digest {real}: it was changed or damaged, and is not unpacked.");
+        }
+
+        using (var draft = new CodeDraft(_drafts, digest))
+        {
+            use.Bytes = PackageExtraction.Extract(package, draft.Folder);
+            draft.Publish(use.Folder);
+        }
+
+        _pruning.Run();
+    }
+
+    private Holding Hold(string digest)
+    {
+        while (true)
+        {
+            var holding = _held.GetOrAdd(digest, static _ => new Holding());
+            lock (holding)
             {
-                Discard(draft);
+                if (!holding.IsOver)
+                {
+                    holding.Count++;
+                    return holding;
+                }
             }
         }
     }
 
-    private static void Publish(string draft, string target)
+    private void Release(string digest, Holding holding)
     {
-        try
+        lock (holding)
         {
-            Directory.Move(draft, target);
-        }
-        catch (IOException) when (Directory.Exists(target))
-        {
-            // A peer was faster with the same content.
+            if (--holding.Count > 0)
+            {
+                return;
+            }
+
+            holding.IsOver = true;
+            _held.TryRemove(new(digest, holding));
+            holding.Use?.Dispose();
         }
     }
 
-    private static void Discard(string draft)
+    private sealed class Holding
     {
-        if (Directory.Exists(draft))
-        {
-            Directory.Delete(draft, recursive: true);
-        }
-        File.Delete(draft + ".lock");
+        public SemaphoreSlim Turn { get; } = new(1, 1);
+        public CodeUse? Use { get; set; }
+        public int Count { get; set; }
+        public bool IsOver { get; set; }
     }
+}
 
-    private static SafeFileHandle Lock(string draft) =>
-        TryLock(draft) ?? throw new IOException($"Draft {draft} is locked by somebody else.");
+/// <summary>The promise that a package's folder stays; given back once.</summary>
+internal sealed class CodeLease(string folder, Action release) : IDisposable
+{
+    private Action? _release = release;
 
-    private static SafeFileHandle? TryLock(string draft)
-    {
-        var handle = Native.OpenHandle(draft + ".lock", Native.OpenReadWrite | Native.OpenCreate);
-        if (Native.Flock((int)handle.DangerousGetHandle(), Native.LockExclusive | Native.LockNonBlocking) == 0)
-        {
-            return handle;
-        }
-        handle.Dispose();
-        return null;
-    }
+    public string Folder => folder;
 
-    /// <summary>Digests come as hex or base64: only what is safe in a file name is kept.</summary>
-    private static string NameOf(string digest) => digest.Replace('/', '_').Replace('+', '-').TrimEnd('=') is { Length: > 0 } name && name[0] != '.'
-        ? name
-        : throw new ArgumentException("A digest is needed.", nameof(digest));
+    public void Dispose() => Interlocked.Exchange(ref _release, null)?.Invoke();
 }

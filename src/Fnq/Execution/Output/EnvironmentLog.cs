@@ -13,6 +13,9 @@ internal sealed class EnvironmentLog(LogStream stream, SafeFileHandle output, Ti
     public const int MaxLineBytes = 256 * 1024;
     public const int MaxInvocationBytes = 1024 * 1024;
     public const int MaxTailBytes = 4096;
+
+    /// <summary>Counted for every line, as it is stored with its channel and its time: a mebibyte of line feeds is no exception.</summary>
+    public const int LineBytes = 16;
     private static readonly byte[] LineMark = " [truncated by Fnq: line beyond 256 kB]"u8.ToArray();
     private static readonly byte[] InvocationMark = "[truncated by Fnq: output of one invocation beyond 1 MiB]"u8.ToArray();
 
@@ -112,6 +115,13 @@ internal sealed class EnvironmentLog(LogStream stream, SafeFileHandle output, Ti
 
     private void Split(ReadOnlySpan<byte> bytes)
     {
+        if (_invocationFull)
+        {
+            // A flood is drained at the price of the reads: nobody looks for its lines.
+            (_partialLength, _lineFull) = (0, false);
+            return;
+        }
+
         while (!bytes.IsEmpty)
         {
             var end = bytes.IndexOf((byte)'\n');
@@ -176,15 +186,15 @@ internal sealed class EnvironmentLog(LogStream stream, SafeFileHandle output, Ti
             return;
         }
 
-        if (_invocationBytes + line.Length > MaxInvocationBytes)
+        if (_invocationBytes + LineBytes + line.Length > MaxInvocationBytes)
         {
-            Write(LogSource.Function, line[..Math.Max(0, MaxInvocationBytes - _invocationBytes)]);
+            Write(LogSource.Function, line[..Math.Clamp(MaxInvocationBytes - LineBytes - _invocationBytes, 0, line.Length)]);
             _invocationFull = true;
             Write(LogSource.Platform, InvocationMark);
             return;
         }
 
-        _invocationBytes += line.Length + 1;
+        _invocationBytes += LineBytes + line.Length;
         Write(LogSource.Function, line);
     }
 

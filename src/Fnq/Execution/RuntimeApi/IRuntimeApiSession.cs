@@ -7,7 +7,8 @@ internal sealed class RuntimeApiRun
     public required string InvokedFunctionArn { get; init; }
     public required string TraceId { get; init; }
     public string? ClientContext { get; init; }
-    public required ReadOnlyMemory<byte> Event { get; init; }
+    /// <summary>Let go when the run is over.</summary>
+    public required ReadOnlyMemory<byte> Event { get; set; }
 
     /// <summary>Milliseconds since 1970; set when the event is handed over.</summary>
     public long DeadlineUnixMilliseconds { get; set; }
@@ -17,6 +18,8 @@ internal enum ReplyKind
 {
     Response,
     Error,
+
+    /// <summary>A response beyond the limit; an error beyond it is cut instead.</summary>
     TooLarge,
 }
 
@@ -25,6 +28,9 @@ internal enum Verdict
     Accepted,
     InvalidRequestId,
     InvalidStateTransition,
+
+    /// <summary>Another connection is in the middle of the reply: if it has been cut off, that is about to be noticed.</summary>
+    ReplyUnderWay,
 }
 
 /// <summary>The environment as its Runtime API sees it.</summary>
@@ -45,5 +51,9 @@ internal interface IRuntimeApiSession
 
     void PublishReply(RuntimeApiRun run);
 
-    Verdict ReportInitError(ReadOnlyMemory<byte> body, string? errorType);
+    Verdict BeginInitError(RuntimeApiConnection connection);
+
+    void BreakInitError(RuntimeApiConnection connection);
+
+    void EndInitError(RuntimeApiConnection connection, ReadOnlyMemory<byte> body, string errorType);
 }

@@ -1,13 +1,13 @@
 using System.Net.Sockets;
-using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 
 namespace Fnq.Execution.RuntimeApi;
 
 /// <summary>Accepts an environment's connections and passes them to the server, at most so many at a time.</summary>
-internal sealed class RuntimeApiAcceptor(RuntimeApiServer server, SocketConnectionContextFactory transports)
+internal sealed class RuntimeApiAcceptor(RuntimeApiServer server, SocketConnectionContextFactory transports, TimeProvider time)
 {
-    public const int MaxConnections = 16;
+    /// <summary>When the worker has no descriptor to spare: what is waiting stays in the backlog.</summary>
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
 
     /// <summary>Ends when the listener is closed.</summary>
     public async Task RunAsync(Socket listener, IRuntimeApiSession session, RuntimeApiConnections open)
@@ -19,93 +19,66 @@ internal sealed class RuntimeApiAcceptor(RuntimeApiServer server, SocketConnecti
             {
                 socket = await listener.AcceptAsync();
             }
-            catch (Exception e) when (e is SocketException or ObjectDisposedException)
+            catch (ObjectDisposedException)
             {
-                if (e is SocketException { SocketErrorCode: SocketError.ConnectionAborted or SocketError.ConnectionReset })
-                {
-                    continue;
-                }
-
                 return;
             }
-
-            if (open.Count >= MaxConnections)
+            catch (SocketException e)
             {
-                socket.Dispose();
+                if (listener.SafeHandle.IsClosed)
+                {
+                    return;
+                }
+
+                if (e.SocketErrorCode is not (SocketError.ConnectionAborted or SocketError.ConnectionReset))
+                {
+                    await Task.Delay(Pause, time);
+                }
+
                 continue;
             }
 
-            if (socket.ProtocolType == ProtocolType.Tcp)
+            if (open.IsFull)
             {
-                socket.NoDelay = true;
+                socket.Dispose();
+            }
+            else
+            {
+                Serve(socket, session, open);
             }
 
-            var connection = new RuntimeApiConnection(session, session.Generation, transports.Create(socket));
-            open.Add(connection);
-            server.Serve(connection);
+            await open.PaceConnectionsAsync();
         }
     }
 
     /// <summary>Runs the server's code on the thread that the socket woke: the Runtime API never blocks.</summary>
     public static SocketConnectionContextFactory CreateTransports(ILoggerFactory loggers) => new(
-        new SocketConnectionFactoryOptions { UnsafePreferInlineScheduling = true, WaitForDataBeforeAllocatingBuffer = true },
-        loggers.CreateLogger<SocketConnectionContextFactory>());
-}
-
-/// <summary>The open connections of one environment.</summary>
-internal sealed class RuntimeApiConnections(Action<RuntimeApiConnection> closed)
-{
-    private readonly Lock _gate = new();
-    private readonly List<RuntimeApiConnection> _open = [];
-
-    public int Count
-    {
-        get
+        new SocketConnectionFactoryOptions
         {
-            lock (_gate)
+            UnsafePreferInlineScheduling = true,
+            WaitForDataBeforeAllocatingBuffer = true,
+            MaxReadBufferSize = RuntimeApiLimits.ReadAheadBytes,
+        },
+        loggers.CreateLogger<SocketConnectionContextFactory>());
+
+    private void Serve(Socket socket, IRuntimeApiSession session, RuntimeApiConnections open)
+    {
+        try
+        {
+            if (socket.ProtocolType == ProtocolType.Tcp)
             {
-                return _open.Count;
+                socket.NoDelay = true;
             }
         }
-    }
-
-    public void Add(RuntimeApiConnection connection)
-    {
-        lock (_gate)
+        catch (SocketException)
         {
-            _open.Add(connection);
+            // Reset since it was accepted.
+            socket.Dispose();
+            return;
         }
 
-        connection.Transport.ConnectionClosed.UnsafeRegister(
-            static state =>
-            {
-                var (self, gone) = ((RuntimeApiConnections, RuntimeApiConnection))state!;
-                self.Remove(gone);
-            },
-            (this, connection));
-    }
-
-    public void AbortAll()
-    {
-        RuntimeApiConnection[] open;
-        lock (_gate)
-        {
-            open = [.. _open];
-        }
-
-        foreach (var connection in open)
-        {
-            connection.Abort();
-        }
-    }
-
-    private void Remove(RuntimeApiConnection connection)
-    {
-        lock (_gate)
-        {
-            _open.Remove(connection);
-        }
-
-        closed(connection);
+        var connection = new RuntimeApiConnection(session, session.Generation, transports.Create(socket), open);
+        open.Add(connection);
+        server.Serve(connection);
     }
 }

@@ -5,14 +5,15 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace Fnq.Execution.RuntimeApi;
 
-/// <summary>The answers of the Runtime API, byte for byte as AWS's emulator gives them.</summary>
+/// <summary>The answers of the Runtime API as AWS's emulator gives them; its 403 also names the states.</summary>
 internal static class RuntimeApiAnswers
 {
     private const string Json = "application/json";
     private static readonly byte[] Ok = "{\"status\":\"OK\"}\n"u8.ToArray();
     private static readonly byte[] InvalidId = Error("Invalid request ID", "InvalidRequestID");
     private static readonly byte[] InvalidTransition = Error("State transition is not allowed", "InvalidStateTransition");
-    private static readonly byte[] Truncated = Error("Request body could not be read", "InvalidRequest");
+    private static readonly byte[] Truncated = Error("HTTP request detected as truncated", "TruncatedHTTPRequest");
+    private static readonly byte[] InvalidResponseMode = Error("Invalid function response mode", "InvalidFunctionResponseMode");
     private static readonly byte[] TooLarge =
         Error($"Exceeded maximum allowed payload size ({RunErrors.MaxPayloadBytes} bytes).", "RequestEntityTooLarge");
 
@@ -24,7 +25,9 @@ internal static class RuntimeApiAnswers
 
     public static Task TooLargeAsync(IFeatureCollection context) => WriteAsync(context, 413, Json, TooLarge);
 
-    public static Task BadRequestAsync(IFeatureCollection context) => WriteAsync(context, 400, Json, Truncated);
+    public static Task TruncatedAsync(IFeatureCollection context) => WriteAsync(context, 400, Json, Truncated);
+
+    public static Task InvalidResponseModeAsync(IFeatureCollection context) => WriteAsync(context, 400, Json, InvalidResponseMode);
 
     public static Task NotFoundAsync(IFeatureCollection context, string path) =>
         WriteAsync(context, 404, Json, Error($"No such resource: {path}", "NotFound"));

@@ -1,6 +1,3 @@
-using System.Buffers;
-using System.IO.Pipelines;
-using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -12,6 +9,8 @@ internal sealed class RuntimeApiApplication : IHttpApplication<IFeatureCollectio
 {
     private const string Prefix = "/2018-06-01/";
     private const string InvocationPrefix = Prefix + "runtime/invocation/";
+    private const int LooksForBrokenReply = 20;
+    private static readonly TimeSpan LookAgainAfter = TimeSpan.FromMilliseconds(5);
 
     public IFeatureCollection CreateContext(IFeatureCollection contextFeatures) => contextFeatures;
 
@@ -22,7 +21,13 @@ internal sealed class RuntimeApiApplication : IHttpApplication<IFeatureCollectio
     public Task ProcessRequestAsync(IFeatureCollection context)
     {
         var request = context.Get<IHttpRequestFeature>()!;
-        var session = context.Get<RuntimeApiConnection>()!.Session;
+        var connection = context.Get<RuntimeApiConnection>()!;
+        if (connection.Generation != connection.Session.Generation)
+        {
+            connection.Abort();
+            return Task.CompletedTask;
+        }
+
         var path = request.Path;
         if (path.StartsWith(InvocationPrefix, StringComparison.Ordinal))
         {
@@ -30,30 +35,29 @@ internal sealed class RuntimeApiApplication : IHttpApplication<IFeatureCollectio
             var slash = rest.IndexOf('/');
             if (slash < 0 && rest is "next" && request.Method == "GET")
             {
-                return NextAsync(context);
+                return NextAsync(context, connection);
             }
 
             if (slash > 0 && request.Method == "POST" && rest[(slash + 1)..] is "response" or "error")
             {
-                return ReplyAsync(context, session, path, slash, isError: rest[(slash + 1)..] is "error");
+                return ReplyAsync(context, connection, path, slash, isError: rest[(slash + 1)..] is "error");
             }
         }
 
         return (request.Method, path) switch
         {
-            ("POST", Prefix + "runtime/init/error") => InitErrorAsync(context, session),
-            ("GET", Prefix + "ping") => RuntimeApiAnswers.WriteAsync(context, 200, "text/plain; charset=utf-8", "pong"u8),
-            _ => RuntimeApiAnswers.NotFoundAsync(context, path),
+            ("POST", Prefix + "runtime/init/error") => InitErrorAsync(context, connection),
+            ("GET", Prefix + "ping") => PingAsync(context, connection),
+            _ => NotFoundAsync(context, connection, path),
         };
     }
 
-    private static async Task NextAsync(IFeatureCollection context)
+    private static async Task NextAsync(IFeatureCollection context, RuntimeApiConnection connection)
     {
-        var connection = context.Get<RuntimeApiConnection>()!;
         var waiting = connection.Session.NextAsync(connection, out var verdict);
         if (verdict != Verdict.Accepted)
         {
-            await RuntimeApiAnswers.RefuseAsync(context, verdict);
+            await RefuseAsync(context, connection, verdict);
             return;
         }
 
@@ -82,68 +86,128 @@ internal sealed class RuntimeApiApplication : IHttpApplication<IFeatureCollectio
         }
     }
 
-    private static async Task ReplyAsync(IFeatureCollection context, IRuntimeApiSession session, string path, int idLength, bool isError)
+    private static async Task ReplyAsync(IFeatureCollection context, RuntimeApiConnection connection, string path, int idLength, bool isError)
     {
+        var session = connection.Session;
+        if (!isError && Header(context, "Lambda-Runtime-Function-Response-Mode") is not ("" or "streaming"))
+        {
+            await connection.PaceIdleCallAsync();
+            await RuntimeApiAnswers.InvalidResponseModeAsync(context);
+            return;
+        }
+
         var verdict = session.BeginReply(path.AsSpan(InvocationPrefix.Length, idLength), out var run);
+        for (var look = 0; verdict == Verdict.ReplyUnderWay && look < LooksForBrokenReply; look++)
+        {
+            // Kestrel closes a connection that was cut off before it says so here: the runtime may be the first to know.
+            await connection.PauseAsync(LookAgainAfter);
+            verdict = session.BeginReply(path.AsSpan(InvocationPrefix.Length, idLength), out run);
+        }
+
         if (verdict != Verdict.Accepted)
         {
-            await RuntimeApiAnswers.RefuseAsync(context, verdict);
+            await RefuseAsync(context, connection, verdict);
             return;
         }
 
-        byte[]? body;
-        try
+        var body = await RequestBody.ReadAsync(context, RunErrors.MaxPayloadBytes, isError ? RunErrors.KeptErrorBytes : 0);
+        if (body.IsBroken)
         {
-            body = await RequestBody.ReadAsync(context, RunErrors.MaxPayloadBytes);
-        }
-        catch (Exception e) when (e is IOException or BadHttpRequestException or OperationCanceledException or ConnectionAbortedException)
-        {
+            // First of all: whoever hears the answer, or the end, may post again at once.
             session.BreakReply(run!);
-            await RuntimeApiAnswers.BadRequestAsync(context);
+            await EndBrokenAsync(context, connection, body.End);
             return;
         }
 
-        var kind = body is null ? ReplyKind.TooLarge : isError ? ReplyKind.Error : ReplyKind.Response;
-        if (!session.EndReply(run!, kind, body ?? RunErrors.ResponseTooLargePayload, isError ? ErrorType(context) : null))
+        var isTooLarge = !isError && !body.IsWhole;
+        var ended = isError
+            ? session.EndReply(run!, ReplyKind.Error, ErrorPayload(context, body), ErrorType(context))
+            : session.EndReply(
+                run!, isTooLarge ? ReplyKind.TooLarge : ReplyKind.Response, isTooLarge ? RunErrors.ResponseTooLargePayload : body.Bytes, null);
+        if (!ended)
         {
-            await RuntimeApiAnswers.RefuseAsync(context, Verdict.InvalidStateTransition);
+            await RefuseAsync(context, connection, Verdict.InvalidStateTransition);
             return;
         }
 
         try
         {
             // The runtime gets its receipt before the caller gets the answer: it can go on while the answer is sent.
-            await (body is null ? RuntimeApiAnswers.TooLargeAsync(context) : RuntimeApiAnswers.AcceptedAsync(context));
+            await (isTooLarge ? RuntimeApiAnswers.TooLargeAsync(context) : RuntimeApiAnswers.AcceptedAsync(context));
         }
         finally
         {
             session.PublishReply(run!);
         }
+
+        if (!body.IsWhole)
+        {
+            await RequestBody.DrainAsync(context);
+        }
     }
 
-    private static async Task InitErrorAsync(IFeatureCollection context, IRuntimeApiSession session)
+    private static async Task InitErrorAsync(IFeatureCollection context, RuntimeApiConnection connection)
     {
-        byte[]? body;
-        try
+        // Asked before the body is read: nothing is buffered for a call that is refused.
+        var session = connection.Session;
+        var verdict = session.BeginInitError(connection);
+        if (verdict != Verdict.Accepted)
         {
-            body = await RequestBody.ReadAsync(context, RunErrors.MaxPayloadBytes);
-        }
-        catch (Exception e) when (e is IOException or BadHttpRequestException or OperationCanceledException or ConnectionAbortedException)
-        {
-            await RuntimeApiAnswers.BadRequestAsync(context);
+            await RefuseAsync(context, connection, verdict);
             return;
         }
 
-        if (body is null)
+        var body = await RequestBody.ReadAsync(context, RunErrors.MaxPayloadBytes, RunErrors.KeptErrorBytes);
+        if (body.IsBroken)
         {
-            await RuntimeApiAnswers.TooLargeAsync(context);
+            session.BreakInitError(connection);
+            await EndBrokenAsync(context, connection, body.End);
             return;
         }
 
-        var verdict = session.ReportInitError(body, ErrorType(context));
-        await (verdict == Verdict.Accepted ? RuntimeApiAnswers.AcceptedAsync(context) : RuntimeApiAnswers.RefuseAsync(context, verdict));
+        session.EndInitError(connection, ErrorPayload(context, body), ErrorType(context));
+        await RuntimeApiAnswers.AcceptedAsync(context);
+        if (!body.IsWhole)
+        {
+            await RequestBody.DrainAsync(context);
+        }
     }
 
-    private static string ErrorType(IFeatureCollection context) =>
-        RuntimeErrorType.Validate(context.Get<IHttpRequestFeature>()!.Headers["Lambda-Runtime-Function-Error-Type"].ToString());
+    private static async Task EndBrokenAsync(IFeatureCollection context, RuntimeApiConnection connection, BodyEnd end)
+    {
+        if (end == BodyEnd.Gone)
+        {
+            RequestBody.CutOff(context);
+            return;
+        }
+
+        await connection.PaceIdleCallAsync();
+        await RuntimeApiAnswers.TruncatedAsync(context);
+    }
+
+    private static async Task PingAsync(IFeatureCollection context, RuntimeApiConnection connection)
+    {
+        await connection.PaceIdleCallAsync();
+        await RuntimeApiAnswers.WriteAsync(context, 200, "text/plain; charset=utf-8", "pong"u8);
+    }
+
+    private static async Task NotFoundAsync(IFeatureCollection context, RuntimeApiConnection connection, string path)
+    {
+        await connection.PaceIdleCallAsync();
+        await RuntimeApiAnswers.NotFoundAsync(context, path);
+    }
+
+    private static async Task RefuseAsync(IFeatureCollection context, RuntimeApiConnection connection, Verdict verdict)
+    {
+        await connection.PaceIdleCallAsync();
+        await RuntimeApiAnswers.RefuseAsync(context, verdict);
+    }
+
+    /// <summary>Passed through as it came, whatever it is; nothing here parses it. Only one that is too large is put into another.</summary>
+    private static byte[] ErrorPayload(IFeatureCollection context, BodyRead body) =>
+        body.IsWhole ? body.Bytes : RunErrors.CutError(ErrorType(context), body.Bytes);
+
+    private static string ErrorType(IFeatureCollection context) => RuntimeErrorType.Validate(Header(context, "Lambda-Runtime-Function-Error-Type"));
+
+    private static string Header(IFeatureCollection context, string name) => context.Get<IHttpRequestFeature>()!.Headers[name].ToString();
 }

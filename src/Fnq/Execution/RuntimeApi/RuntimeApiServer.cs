@@ -13,16 +13,17 @@ namespace Fnq.Execution.RuntimeApi;
 /// </summary>
 internal sealed class RuntimeApiServer : IAsyncDisposable
 {
-    private const int MaxHeaderBytes = 64 * 1024;
     private readonly AcceptedConnections _accepted = new();
     private readonly KestrelServer _server;
 
-    public RuntimeApiServer(ILoggerFactory loggers)
+    public RuntimeApiServer(ILoggerFactory loggers, RuntimeApiLimits? limits = null)
     {
+        Limits = limits ?? new RuntimeApiLimits();
         var options = new KestrelServerOptions { AddServerHeader = false };
-        options.Limits.MaxRequestHeadersTotalSize = MaxHeaderBytes;
-        options.Limits.MaxRequestBufferSize = 1024 * 1024;
-        // A function may be slow and may be silent for as long as its own timeout lets it.
+        options.Limits.MaxRequestHeadersTotalSize = RuntimeApiLimits.HeaderBytes;
+        options.Limits.MaxRequestBufferSize = RuntimeApiLimits.ReadAheadBytes;
+        // A function may be slow and may be silent for as long as its own timeout lets it. Only a head has to be there
+        // within Kestrel's 30 s.
         options.Limits.MaxRequestBodySize = null;
         options.Limits.MinRequestBodyDataRate = null;
         options.Limits.MinResponseDataRate = null;
@@ -32,6 +33,8 @@ internal sealed class RuntimeApiServer : IAsyncDisposable
         options.Listen(AcceptedConnections.Address, listen => listen.Protocols = HttpProtocols.Http1);
         _server = new KestrelServer(Options.Create(options), _accepted, loggers);
     }
+
+    public RuntimeApiLimits Limits { get; }
 
     public Task StartAsync(CancellationToken cancellationToken) => _server.StartAsync(new RuntimeApiApplication(), cancellationToken);
 

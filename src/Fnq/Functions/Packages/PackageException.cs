@@ -25,6 +25,9 @@ internal static class PackageLimits
     public const int ZippedBytes = 52_428_800;
     public const long UnzippedBytes = 262_144_000;
     public const int Entries = 100_000;
+
+    /// <summary>Also those that no entry names: 50 MB of zip can ask for millions of nested ones.</summary>
+    public const int Folders = 100_000;
     public const int NameBytes = 1_024;
 
     /// <summary>What every Linux file system takes for one path segment.</summary>

@@ -41,6 +41,8 @@ internal static class PackageReader
 
         entries.Sort(static (a, b) => string.CompareOrdinal(SortKey(a.Path), SortKey(b.Path)));
         RequireTree(entries);
+        RequireFewFolders(entries);
+        PackageTwins.Refuse(entries.Select(entry => entry.Path));
         ReadLinks(entries);
         return entries;
     }
@@ -102,6 +104,25 @@ internal static class PackageReader
             {
                 throw PackageException.Unreadable($"'{entry.Path}' lies below what is no folder");
             }
+        }
+    }
+
+    /// <summary>In this order an entry's folders are new beyond what it has in common with the one before.</summary>
+    private static void RequireFewFolders(List<PackageEntry> entries)
+    {
+        var folders = 0;
+        var before = "";
+        foreach (var path in entries.Select(entry => entry.Path))
+        {
+            var common = before.AsSpan().CommonPrefixLength(path);
+            var start = path.AsSpan(0, common).LastIndexOf('/') + 1;
+            folders += path.AsSpan(start).Count('/');
+            if (folders > PackageLimits.Folders)
+            {
+                throw PackageException.Unreadable("too many folders");
+            }
+
+            before = path;
         }
     }
 

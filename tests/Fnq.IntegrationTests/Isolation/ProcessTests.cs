@@ -1,0 +1,157 @@
+using Fnq.IntegrationTests.Cluster;
+using Fnq.IntegrationTests.Journeys;
+using Xunit;
+
+namespace Fnq.IntegrationTests.Isolation;
+
+/// <summary>Functions that make processes: too many, ones that hide, ones that nobody reaps.</summary>
+[Collection(Platform.Collection)]
+public sealed class ProcessTests(Platform platform)
+{
+    private const int Again = 11;
+    private const int Rounds = 5;
+
+    /// <summary>Of the control group: 1,024 and a little for the platform's own.</summary>
+    private const int ProcessesMax = 1_032;
+
+    private const string Forking = """
+        import os, signal, time
+        def fork_until_refused(child):
+            made = 0
+            while True:
+                try:
+                    pid = os.fork()
+                except OSError as refused:
+                    return {"made": made, "errno": refused.errno}
+                if pid == 0:
+                    child()
+                    os._exit(0)
+                made += 1
+        def state(pid):
+            try:
+                with open(f"/proc/{pid}/stat") as file: return file.read().rsplit(") ", 1)[1][0]
+            except OSError:
+                return "gone"
+        def zombies():
+            return sum(1 for pid in os.listdir("/proc") if pid.isdigit() and state(pid) == "Z")
+        def handler(event, context):
+            match event.get("do"):
+                case "sleepers":
+                    return fork_until_refused(lambda: time.sleep(600))
+                case "bomb":
+                    print("DEADLINE %.6f" % (time.time() + context.get_remaining_time_in_millis() / 1000), flush=True)
+                    while True:
+                        try: os.fork()
+                        except OSError: pass
+                case "own-zombies":
+                    full = fork_until_refused(lambda: None)
+                    seen = zombies()
+                    try:
+                        while True: os.wait()
+                    except ChildProcessError:
+                        pass
+                    return full | {"zombies": seen, "left": zombies()}
+                case "orphans":
+                    for _ in range(100):
+                        if (middle := os.fork()) == 0:
+                            for _ in range(100):
+                                if os.fork() == 0:
+                                    os._exit(0)
+                            os._exit(0)
+                        os.waitpid(middle, 0)
+                    until = time.time() + 10
+                    while zombies() and time.time() < until:
+                        time.sleep(0.01)
+                    return {"left": zombies()}
+                case "daemon":
+                    if (middle := os.fork()) == 0:
+                        os.setsid()
+                        if os.fork() == 0:
+                            signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))
+                            while True: time.sleep(1)
+                        os._exit(0)
+                    os.waitpid(middle, 0)
+                case "hang":
+                    time.sleep(60)
+            return "alive"
+        """;
+
+    [Fact]
+    public async Task H03_a_fork_bomb_is_stopped_at_the_limit_and_is_gone_within_a_second_of_the_timeout()
+    {
+        var name = await platform.DeployAttackerAsync(Forking, memoryMb: 2048, timeoutSeconds: 5);
+        var full = await platform.Api.CallAsync(name, """{"do":"sleepers"}""");
+        Assert.Equal(Again, (int?)full["errno"]);
+        Assert.InRange((int)full["made"]!, 900, ProcessesMax);
+        var sandbox = HostSandbox.Of(name);
+        Assert.InRange(sandbox.Processes.Count, 900, ProcessesMax);
+        await platform.StillServesAsync(name);
+
+        var call = platform.Api.InvokeTailAsync(name, """{"do":"bomb"}""");
+        await platform.StillServesAsync();
+        var answer = await call;
+        Assert.Equal(Aftermath.TimedOut(answer, 5), answer.Text);
+        await platform.StillServesAsync(name);
+        Assert.InRange(sandbox.Processes.Count, 2, 3);
+    }
+
+    [Fact]
+    public async Task H03_a_bomb_from_the_first_call_on_dies_with_its_timeout()
+    {
+        var name = await platform.DeployAttackerAsync(Forking, memoryMb: 2048, timeoutSeconds: 3);
+        var late = new List<double>();
+        for (var round = 0; round < Rounds; round++)
+        {
+            await platform.StillServesAsync(name);
+            var sandbox = HostSandbox.Of(name);
+            var call = platform.Api.InvokeTailAsync(name, """{"do":"bomb"}""");
+            await Until.TrueAsync(() => sandbox.Processes.Count > 900, "the bomb has filled its limit");
+            var processes = sandbox.Programs;
+            var gone = await HostSandbox.GoneAsync(processes, TimeSpan.FromSeconds(20));
+            var answer = await call;
+            Assert.Equal(Aftermath.TimedOut(answer, 3), answer.Text);
+            late.Add((gone - Deadlines.Of(answer.LogTail)).TotalMilliseconds);
+        }
+
+        // The median: one round may meet the moment in which this machine does something else.
+        late.Sort();
+        TestContext.Current.SendDiagnosticMessage("a thousand processes were gone {0} ms after the deadline", string.Join(' ', late.Select(ms => ms.ToString("F0"))));
+        Assert.InRange(late[Rounds / 2], 0, 1_000);
+        await platform.StillServesAsync(name);
+    }
+
+    [Fact]
+    public async Task H04_a_daemon_that_blocks_all_signals_dies_with_a_timeout_and_with_its_function()
+    {
+        var name = await platform.DeployAttackerAsync(Forking, timeoutSeconds: 1);
+        Assert.Equal("alive", (string?)await platform.Api.CallAsync(name, """{"do":"daemon"}"""));
+        var sandbox = HostSandbox.Of(name);
+        var first = sandbox.Programs;
+        Assert.Equal(2, first.Count);
+        var answer = await platform.Api.InvokeTailAsync(name, """{"do":"hang"}""");
+        Assert.Equal(Aftermath.TimedOut(answer, 1), answer.Text);
+        await HostSandbox.GoneAsync(first, TimeSpan.FromSeconds(5));
+
+        Assert.Equal("alive", (string?)await platform.Api.CallAsync(name, """{"do":"daemon"}"""));
+        var second = sandbox.Processes;
+        Assert.Equal(3, second.Count);
+        Assert.Equal(204, (await platform.Api.SendAsync("DELETE", $"/2015-03-31/functions/{name}")).Status);
+        await HostSandbox.GoneAsync(second, TimeSpan.FromSeconds(10));
+        await sandbox.GoneAsync(TimeSpan.FromSeconds(10));
+        await platform.StillServesAsync();
+    }
+
+    [Fact]
+    public async Task H05_zombies_count_towards_the_limit_and_orphans_are_reaped()
+    {
+        var name = await platform.DeployAttackerAsync(Forking, memoryMb: 2048, timeoutSeconds: 120);
+        var own = await platform.Api.CallAsync(name, """{"do":"own-zombies"}""");
+        Assert.Equal(Again, (int?)own["errno"]);
+        Assert.InRange((int)own["made"]!, 900, ProcessesMax);
+        Assert.Equal(((int)own["made"]!, 0), ((int)own["zombies"]!, (int)own["left"]!));
+
+        Assert.Equal(0, (int?)(await platform.Api.CallAsync(name, """{"do":"orphans"}"""))["left"]);
+        Assert.Equal(2, HostSandbox.Of(name).Processes.Count);
+        await platform.StillServesAsync(name);
+    }
+}
