@@ -90,7 +90,7 @@ internal sealed partial class AwsFront
         // Of a sender whose key nobody knows not a byte is read; its signature is worked out all the same.
         var body = key is null
             ? default
-            : await RequestBody.ReadAsync(http, seen.Service, seen.Service?.MaxBodyBytes(http) ?? MaxBodyOfUnknownService, _bodies);
+            : await ReadBodyAsync(http, seen);
         seen.Body = body;
         if (_verifier.Verify(claim, new SignedRequest(http.Request.Method, target, http.Request.Headers, body.Span), key) is { } refusal)
         {
@@ -116,6 +116,20 @@ internal sealed partial class AwsFront
             throw new AwsException(
                 StatusCodes.Status415UnsupportedMediaType, "UnsupportedMediaTypeException",
                 "The content encoding of the request body is not supported.", MessageMember.Lower);
+        }
+    }
+
+    private async ValueTask<ReadOnlyMemory<byte>> ReadBodyAsync(HttpContext http, Seen seen)
+    {
+        try
+        {
+            return await RequestBody.ReadAsync(http, seen.Service, seen.Service?.MaxBodyBytes(http) ?? MaxBodyOfUnknownService, _bodies);
+        }
+        catch (IOException broken) when (broken is not BadHttpRequestException && !http.RequestAborted.IsCancellationRequested)
+        {
+            // What the server says of a chunk size that no number holds.
+            http.Response.Headers.Connection = "close";
+            throw new BadHttpRequestException("The body could not be read.", StatusCodes.Status400BadRequest, broken);
         }
     }
 

@@ -121,6 +121,11 @@ internal static class RestJson
             // The serializer's own words name our types; the reader's name only what it read.
             throw BadContent(bad.Path is null ? bad.Message : $"Unexpected value at {bad.Path}.");
         }
+        catch (InvalidOperationException)
+        {
+            // The parser's search for duplicates reads a name as text, and half a surrogate pair is none.
+            throw BadContent("A name is not valid text.");
+        }
     }
 
     private static void RequireFewTokens(ReadOnlySpan<byte> body)

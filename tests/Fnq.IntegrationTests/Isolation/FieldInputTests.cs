@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json.Nodes;
+using Fnq.IntegrationTests.Cluster;
 using Fnq.IntegrationTests.Journeys;
 using Xunit;
 
@@ -31,11 +32,15 @@ public sealed class FieldInputTests(Platform platform, GoodFunction good) : Host
         foreach (var (method, path) in ((string, string)[])
             [("GET", $"{Functions}/{name}/configuration"), ("POST", $"{Functions}/{name}/invocations"), ("PUT", $"{Functions}/{name}/code")])
         {
-            var request = $"{method} {path}";
+            var (request, lines) = ($"{method} {path}", AuditLines().Count());
             var answer = await RawHttp.SendAsync(Server.Address, RawHttp.Signed(Server.Address, method, path, "{}"));
             Assert.True(answer.Status == status, $"{status} expected for {request}: {answer.Text}");
-            Assert.DoesNotContain("X-Evil: 1", answer.Text, StringComparison.OrdinalIgnoreCase);
-            await AuditedAsync(answer.RequestId!, $"{answer.Status} {answer.ErrorType}");
+            Assert.DoesNotContain("X-Evil: 1", answer.Text.Split("\r\n\r\n")[0], StringComparison.OrdinalIgnoreCase);
+
+            // What the web server refuses by itself has no request id.
+            await (answer.RequestId is { Length: > 0 } id
+                ? AuditedAsync(id, $"{answer.Status} {answer.ErrorType}")
+                : Until.TrueAsync(() => AuditLines().Count() == lines + 1, $"one audit line for {request}", TimeSpan.FromSeconds(5)));
         }
     }
 

@@ -82,7 +82,7 @@ public sealed class JsonInputTests(Platform platform, GoodFunction good) : Hosti
         foreach (var depth in (int[])[65, 100_000, 10_000_000])
         {
             await RefusedAsync(Api.SendAsync("POST", Functions, Encoding.UTF8.GetBytes(new string('[', depth))), 400, BadContent);
-            await RefusedAsync(Api.SendAsync("POST", Functions, Encoding.UTF8.GetBytes(Nested(depth / 5))), 400, BadContent);
+            await RefusedAsync(Api.SendAsync("POST", Functions, Encoding.UTF8.GetBytes(Nested(depth == 65 ? depth : depth / 5))), 400, BadContent);
         }
 
         await RefusedAsync(Api.InvokeAsync(Good, new string('[', 100_000) + new string(']', 100_000)), 400, BadContent);

@@ -47,7 +47,14 @@ public sealed class PackageInputTests(Platform platform, GoodFunction good) : Ho
     }
 
     [Fact]
-    public async Task A03_bombs_are_counted_by_their_real_bytes() => await MemoryStaysAsync(250, async () =>
+    public async Task A03_bombs_are_counted_by_their_real_bytes()
+    {
+        // The collector keeps what the first large bodies took; the second round must do with that.
+        await BombsAsync();
+        await MemoryStaysAsync(250, BombsAsync);
+    }
+
+    private async Task BombsAsync()
     {
         const string tooLarge = "Unzipped size must be smaller than 262144000 bytes";
         var zeros = Zeros(300);
@@ -64,7 +71,7 @@ public sealed class PackageInputTests(Platform platform, GoodFunction good) : Ho
         var nested = Of(new ZipItem("inner.zip", zeros), File("app.py", GoodFunction.Code));
         Assert.Equal("1", (await Api.CallAsync(await DeployAsync(nested), "1")).ToJsonString());
         Assert.False(Directory.Exists(Path.Combine(Server.DataFolder, "code", "inner")));
-    });
+    }
 
     [Fact]
     public async Task A04_too_many_entries_and_twins()
@@ -139,21 +146,23 @@ public sealed class PackageInputTests(Platform platform, GoodFunction good) : Ho
     [Fact]
     public async Task A07_a_package_that_was_changed_in_the_store_is_not_unpacked_and_the_old_code_goes_on()
     {
+        var name = await DeployAsync(Of(File("app.py", GoodFunction.Code)));
         var zip = Of(File("app.py", GoodFunction.Code + $"# {Guid.NewGuid()}\n"));
-        var name = await DeployAsync(zip);
-        Assert.Equal("1", (await Api.CallAsync(name, "1")).ToJsonString());
         var digest = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(zip));
+
+        // The store has it already, and one of its bytes is another's.
+        var damaged = zip.ToArray();
+        damaged[40] ^= 1;
         await using (var database = Database())
         {
-            await using var change = database.CreateCommand("update code_packages set bytes = set_byte(bytes, 40, get_byte(bytes, 40) # 1) where digest = $1");
-            change.Parameters.AddWithValue(digest);
-            Assert.Equal(1, await change.ExecuteNonQueryAsync());
+            await using var insert = database.CreateCommand("insert into code_packages (digest, size, bytes, created_at) values ($1, length($2), $2, now())");
+            insert.Parameters.AddWithValue(digest);
+            insert.Parameters.AddWithValue(damaged);
+            await insert.ExecuteNonQueryAsync();
         }
 
-        // As on a node that has not unpacked it yet.
-        PackageExtraction.Delete(Path.Combine(Server.DataFolder, "code", digest));
-        var updated = await Api.SendJsonAsync("PUT", $"{Functions}/{name}/configuration", new JsonObject { ["MemorySize"] = 256 });
-        Assert.Equal(200, updated.Status);
+        var updated = await Api.SendJsonAsync("PUT", $"{Functions}/{name}/code", new JsonObject { ["ZipFile"] = Convert.ToBase64String(zip) });
+        Assert.True(updated.Status == 200, updated.Text);
         await Until.TrueAsync(async () => (string?)(await Api.ConfigurationAsync(name))["LastUpdateStatus"] == "Failed", "the update fails");
         Assert.Contains("changed or damaged", (string?)(await Api.ConfigurationAsync(name))["LastUpdateStatusReason"], StringComparison.Ordinal);
         Assert.Equal("2", (await Api.CallAsync(name, "2")).ToJsonString());

@@ -42,7 +42,6 @@ public sealed class WireInputTests(Platform platform, GoodFunction good) : Hosti
     [InlineData("Content-Length: 2\r\n: empty\r\n", "{}")]
     [InlineData("Content-Length: 2\r\nX-Bare: a\rb\r\n", "{}")]
     [InlineData("Content-Length: 2\r\nHost: other\r\n", "{}")]
-    [InlineData("Content-Length: 2\r\nUpgrade: h2c\r\nUpgrade: h2c\r\n\u0001: x\r\n", "{}")]
     public async Task A14_ambiguous_requests(string headers, string body)
     {
         var lines = AuditLines().Count();
@@ -157,7 +156,7 @@ public sealed class WireInputTests(Platform platform, GoodFunction good) : Hosti
     public async Task A16_no_value_comes_back_as_a_header(string headers)
     {
         var answer = await RawHttp.SendAsync(Server.Address, RawHttp.Signed(Server.Address, "POST", Target, "{}", headers));
-        Assert.Equal(200, answer.Status);
+        Assert.True(answer.Status is 200 or 400, answer.Text);
         var head = answer.Text.Split("\r\n\r\n")[0];
         Assert.DoesNotContain("Set-Cookie", head, StringComparison.OrdinalIgnoreCase);
         Assert.DoesNotContain("Evil", head, StringComparison.OrdinalIgnoreCase);

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.IO.Compression;
+using System.IO.Enumeration;
 using Fnq.Execution.Code;
 using Fnq.Functions.Packages;
 using Xunit;
@@ -70,8 +71,13 @@ public sealed class PackageFuzzing : IDisposable
         }
     }
 
-    private static bool LinksStayInside(string folder) => new DirectoryInfo(folder)
-        .EnumerateFileSystemInfos("*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.None, MaxRecursionDepth = 64 })
+    /// <summary>Looks at links, never through them: two that point at each other's folder are a walk without end.</summary>
+    private static bool LinksStayInside(string folder) => new FileSystemEnumerable<FileSystemInfo>(
+        folder, (ref FileSystemEntry entry) => entry.ToFileSystemInfo(),
+        new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.None })
+    {
+        ShouldRecursePredicate = (ref FileSystemEntry entry) => !entry.Attributes.HasFlag(FileAttributes.ReparsePoint),
+    }
         .Where(entry => entry.LinkTarget is not null)
         .All(link => Path.GetFullPath(link.LinkTarget!, Path.GetDirectoryName(link.FullName)!) is var target
             && (target == folder || target.StartsWith(folder + '/', StringComparison.Ordinal)));
