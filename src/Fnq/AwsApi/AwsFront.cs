@@ -15,13 +15,16 @@ internal sealed partial class AwsFront
 
     private readonly FrozenDictionary<string, IAwsService> _services;
     private readonly AccessKeyStore _keys;
+    private readonly SessionTokens _sessions;
     private readonly SignatureVerifier _verifier;
     private readonly ILogger<AwsFront> _logger;
 
-    public AwsFront(IEnumerable<IAwsService> services, AccessKeyStore keys, SignatureVerifier verifier, ILogger<AwsFront> logger)
+    public AwsFront(
+        IEnumerable<IAwsService> services, AccessKeyStore keys, SessionTokens sessions, SignatureVerifier verifier, ILogger<AwsFront> logger)
     {
         _services = services.ToFrozenDictionary(service => service.SigningName);
         _keys = keys;
+        _sessions = sessions;
         _verifier = verifier;
         _logger = logger;
     }
@@ -76,14 +79,17 @@ internal sealed partial class AwsFront
 
         seen.AccessKeyId = claim!.Scope.AccessKeyId;
         seen.Service = _services.GetValueOrDefault(claim.Scope.Service);
-        var key = await _keys.FindAsync(claim.Scope.AccessKeyId, http.RequestAborted);
+        var key = claim.Token is { } token
+            ? await _sessions.FindAsync(claim.Scope.AccessKeyId, token, http.RequestAborted)
+            : await _keys.FindAsync(claim.Scope.AccessKeyId, http.RequestAborted);
         var body = await RequestBody.ReadAsync(http, seen.Service, seen.Service?.MaxBodyBytes(http) ?? MaxBodyOfUnknownService);
         if (_verifier.Verify(claim, new SignedRequest(http.Request.Method, target, http.Request.Headers, body.Span), key) is { } refusal)
         {
             throw SignatureErrors.Of(refusal);
         }
 
-        await (seen.Service ?? throw RestJson.UnknownOperation()).HandleAsync(new AwsRequest
+        var service = seen.Service ?? throw RestJson.UnknownOperation();
+        var request = new AwsRequest
         {
             Http = http,
             Caller = key!.Caller,
@@ -91,7 +97,27 @@ internal sealed partial class AwsFront
             RequestId = requestId,
             RawPath = seen.Path,
             Body = body,
-        });
+        };
+        Authorize(request, service);
+        await service.HandleAsync(request);
+    }
+
+    /// <summary>Users of the account may do everything; a function what <see cref="FunctionPolicy"/> says. Before the operation looks at anything.</summary>
+    private static void Authorize(AwsRequest request, IAwsService service)
+    {
+        if (request.Caller.Function is null)
+        {
+            return;
+        }
+
+        // What has no name cannot be allowed.
+        var action = service.ActionOf(request) ?? throw RestJson.UnknownOperation();
+        if (!FunctionPolicy.Allows(action.Name))
+        {
+            throw new AwsException(
+                StatusCodes.Status403Forbidden, "AccessDeniedException",
+                FunctionPolicy.Refusal(request.Caller, action.Name, action.Resource), MessageMember.CapitalWithoutType);
+        }
     }
 
     private async Task RefuseAsync(HttpContext http, Guid requestId, Seen seen, AwsException error)

@@ -22,6 +22,11 @@ internal sealed class AwsRequest
     public CancellationToken Aborted => Http.RequestAborted;
 }
 
+/// <summary>What a request wants to do, in the words of policies.</summary>
+/// <param name="Name">Such as <c>lambda:CreateFunction</c>.</param>
+/// <param name="Resource">An ARN, or <c>*</c>.</param>
+internal readonly record struct AwsAction(string Name, string Resource);
+
 /// <summary>One AWS service behind the port; chosen by the service of the SigV4 credential scope.</summary>
 internal interface IAwsService
 {
@@ -34,6 +39,9 @@ internal interface IAwsService
     /// <param name="http">The request, its body not read or not read to the end.</param>
     /// <param name="bytes">The announced length; for a body of unknown length what was seen before reading stopped.</param>
     AwsException BodyTooLarge(HttpContext http, long bytes);
+
+    /// <summary>What the request asks for; null when the service has no such operation. Nothing is done yet.</summary>
+    AwsAction? ActionOf(AwsRequest request);
 
     ValueTask HandleAsync(AwsRequest request);
 

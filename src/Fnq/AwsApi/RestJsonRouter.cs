@@ -7,6 +7,9 @@ namespace Fnq.AwsApi;
 internal readonly struct RouteValues(string[] names, string[] values)
 {
     public string this[string name] => values[Array.IndexOf(names, name)];
+
+    /// <summary>Null when the path has no such label.</summary>
+    public string? Find(string name) => Array.IndexOf(names, name) is >= 0 and var at ? values[at] : null;
 }
 
 /// <summary>How much body an operation takes, and its words for more (bytes seen → error).</summary>
@@ -24,11 +27,12 @@ internal sealed class RestJsonRouter(BodyLimit defaultLimit)
     /// <summary>By number of segments; within one, more literal segments first.</summary>
     private readonly Route[][] _routes = [.. Enumerable.Repeat(Array.Empty<Route>(), MaxSegments + 1)];
 
+    /// <param name="action">The operation's name in policies; without one it is for users only.</param>
     public RestJsonRouter Map(
-        string method, string template, Func<AwsRequest, RouteValues, ValueTask> handler, BodyLimit? bodyLimit = null)
+        string method, string template, Func<AwsRequest, RouteValues, ValueTask> handler, BodyLimit? bodyLimit = null, string? action = null)
     {
         var segments = template.Trim('/').Split('/').Select(Segment.Parse).ToArray();
-        var route = new Route(method, segments, handler, bodyLimit ?? defaultLimit);
+        var route = new Route(method, segments, handler, bodyLimit ?? defaultLimit, action);
         var bucket = _routes[segments.Length];
         _routes[segments.Length] = [.. bucket.Append(route).OrderByDescending(r => r.Segments.Count(s => !s.IsLabel))];
         return this;
@@ -39,6 +43,15 @@ internal sealed class RestJsonRouter(BodyLimit defaultLimit)
     {
         Span<Range> ranges = stackalloc Range[MaxSegments + 1];
         return Find(http.Request.Method, RawTarget.PathOf(http), ranges)?.BodyLimit ?? defaultLimit;
+    }
+
+    /// <summary>The operation's name and the path's labels; null when there is none or it has no name.</summary>
+    /// <exception cref="AwsException">A label that is not percent-encoded UTF-8.</exception>
+    public (string Action, RouteValues Labels)? ActionOf(AwsRequest request)
+    {
+        Span<Range> ranges = stackalloc Range[MaxSegments + 1];
+        var route = Find(request.Http.Request.Method, request.RawPath, ranges);
+        return route?.Action is { } action ? (action, route.Decode(request.RawPath, ranges)) : null;
     }
 
     /// <exception cref="AwsException">No such operation, or a label that is not percent-encoded UTF-8.</exception>
@@ -77,7 +90,7 @@ internal sealed class RestJsonRouter(BodyLimit defaultLimit)
     }
 
     private sealed class Route(
-        string method, Segment[] segments, Func<AwsRequest, RouteValues, ValueTask> handler, BodyLimit bodyLimit)
+        string method, Segment[] segments, Func<AwsRequest, RouteValues, ValueTask> handler, BodyLimit bodyLimit, string? action)
     {
         private readonly string[] _labels = [.. segments.Where(s => s.IsLabel).Select(s => s.Text)];
 
@@ -85,6 +98,7 @@ internal sealed class RestJsonRouter(BodyLimit defaultLimit)
         public Segment[] Segments => segments;
         public Func<AwsRequest, RouteValues, ValueTask> Handler => handler;
         public BodyLimit BodyLimit => bodyLimit;
+        public string? Action => action;
 
         public bool Matches(ReadOnlySpan<char> path, ReadOnlySpan<Range> ranges)
         {

@@ -19,6 +19,12 @@ internal sealed class StsService : IAwsService
     public AwsException BodyTooLarge(HttpContext http, long bytes) =>
         new(StatusCodes.Status413PayloadTooLarge, "RequestEntityTooLarge", $"The request must be smaller than {MaxBody} bytes.");
 
+    public AwsAction? ActionOf(AwsRequest request) => Action(request) switch
+    {
+        "GetCallerIdentity" => new("sts:GetCallerIdentity", "*"),
+        _ => null,
+    };
+
     public ValueTask HandleAsync(AwsRequest request)
     {
         var action = Action(request);
@@ -64,6 +70,8 @@ internal sealed class StsService : IAwsService
         SignatureErrors.Incomplete => "IncompleteSignature",
         SignatureErrors.Invalid => "SignatureDoesNotMatch",
         SignatureErrors.UnknownKey => "InvalidClientTokenId",
+        SignatureErrors.Expired => "ExpiredToken",
+        "AccessDeniedException" => "AccessDenied",
         "InvalidRequestContentException" => "MalformedQueryString",
         "ServiceException" => "InternalFailure",
         _ => type,

@@ -4,6 +4,7 @@ using Fnq.Execution.Output;
 using Fnq.Execution.RuntimeApi;
 using Fnq.Execution.Runtimes;
 using Fnq.Execution.Sandboxes;
+using Fnq.Execution.Sandboxes.Egress;
 using Fnq.Logs;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -24,6 +25,10 @@ internal sealed record ExecutionOptions
     /// <summary>Shared by all workers of the host.</summary>
     public string SandboxStateFolder { get; init; } = "/run/fnq";
     public required WorkerOptions Worker { get; init; }
+    public EgressOptions Egress { get; init; } = new();
+
+    /// <summary>Where functions' calls to Fnq's own API go.</summary>
+    public Uri? ApiUrl { get; init; }
 }
 
 /// <summary>The worker role: sandboxes, environments, their Runtime API and the warm pool.</summary>
@@ -38,6 +43,7 @@ internal sealed class ExecutionModule(ExecutionOptions options) : IModule
             StateFolder = options.SandboxStateFolder,
             OciRuntime = options.OciRuntime,
             InitPath = Path.Combine(options.RuntimesFolder, RuntimeCatalog.Init),
+            Egress = options.Egress,
         });
         services.AddSingleton(new ProcessSandboxOptions
         {
@@ -55,6 +61,9 @@ internal sealed class ExecutionModule(ExecutionOptions options) : IModule
         services.AddSingleton<OutputPump>();
         services.AddSingleton<ExecutionMeters>();
         services.AddSingleton(Backend);
+        services.AddSingleton(new ApiProxyOptions { Target = options.ApiUrl });
+        services.AddSingleton<ApiProxy>();
+        services.AddSingleton<FunctionAccess>();
         services.AddSingleton<EnvironmentServices>();
         services.AddSingleton<EnvironmentFactory>();
         services.AddSingleton<WarmPool>();

@@ -1,5 +1,6 @@
 using System.Data.Common;
 using Fnq.AwsApi;
+using Fnq.Contracts;
 using Microsoft.AspNetCore.Http;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Storage;
@@ -37,6 +38,10 @@ internal sealed partial class LambdaService : IAwsService, IDisposable
 
     public AwsException BodyTooLarge(HttpContext http, long bytes) => _router.LimitOf(http).TooLarge(bytes);
 
+    public AwsAction? ActionOf(AwsRequest request) => _router.ActionOf(request) is var (action, labels)
+        ? new(action, labels.Find("Resource") ?? (labels.Find("FunctionName") is { } name ? ArnOf(request, name) : "*"))
+        : null;
+
     public async ValueTask HandleAsync(AwsRequest request)
     {
         try
@@ -57,26 +62,37 @@ internal sealed partial class LambdaService : IAwsService, IDisposable
     private void MapInvoke(InvokeFunction invoke) => _router.Map(
         "POST", Function + "/invocations", invoke.HandleAsync,
         new(PayloadBytes, bytes => FunctionErrors.TooLarge(
-            $"{bytes} byte payload is too large for the RequestResponse invocation type (limit {PayloadBytes} bytes)")));
+            $"{bytes} byte payload is too large for the RequestResponse invocation type (limit {PayloadBytes} bytes)")),
+        "lambda:InvokeFunction");
 
-    private void MapWrites(FunctionWrites writes) => _router
-        .Map("POST", "/2015-03-31/functions", Gated(writes.CreateAsync), Limit(CodeBodyBytes, "CreateFunction"))
-        .Map("PUT", Function + "/code", Gated(writes.UpdateCodeAsync), Limit(CodeBodyBytes, "UpdateFunctionCode"))
-        .Map("PUT", Function + "/configuration", Gated(writes.UpdateConfigurationAsync), Limit(OtherBodyBytes, "UpdateFunctionConfiguration"))
-        .Map("DELETE", Function, Gated(writes.DeleteAsync));
+    private void MapWrites(FunctionWrites writes)
+    {
+        Map("POST", "/2015-03-31/functions", "CreateFunction", writes.CreateAsync, CodeBodyBytes);
+        Map("PUT", Function + "/code", "UpdateFunctionCode", writes.UpdateCodeAsync, CodeBodyBytes);
+        Map("PUT", Function + "/configuration", "UpdateFunctionConfiguration", writes.UpdateConfigurationAsync);
+        Map("DELETE", Function, "DeleteFunction", writes.DeleteAsync);
+    }
 
-    private void MapReads(FunctionReads reads, AccountReads account) => _router
-        .Map("GET", "/2015-03-31/functions", Gated(account.ListFunctionsAsync))
-        .Map("GET", "/2016-08-19/account-settings", Gated(account.GetAccountSettingsAsync))
-        .Map("GET", Function, Gated(reads.GetFunctionAsync))
-        .Map("GET", Function + "/configuration", Gated(reads.GetConfigurationAsync))
-        .Map("GET", "/2020-06-30/functions/{FunctionName}/code-signing-config", Gated(reads.GetCodeSigningConfigAsync))
-        .Map("GET", "/2019-09-30/functions/{FunctionName}/concurrency", Gated(reads.GetConcurrencyAsync));
+    private void MapReads(FunctionReads reads, AccountReads account)
+    {
+        Map("GET", "/2015-03-31/functions", "ListFunctions", account.ListFunctionsAsync);
+        Map("GET", "/2016-08-19/account-settings", "GetAccountSettings", account.GetAccountSettingsAsync);
+        Map("GET", Function, "GetFunction", reads.GetFunctionAsync);
+        Map("GET", Function + "/configuration", "GetFunctionConfiguration", reads.GetConfigurationAsync);
+        Map("GET", "/2020-06-30/functions/{FunctionName}/code-signing-config", "GetFunctionCodeSigningConfig", reads.GetCodeSigningConfigAsync);
+        Map("GET", "/2019-09-30/functions/{FunctionName}/concurrency", "GetFunctionConcurrency", reads.GetConcurrencyAsync);
+    }
 
-    private void MapTags(TagOperations tags) => _router
-        .Map("POST", Tags, Gated(tags.TagAsync))
-        .Map("GET", Tags, Gated(tags.ListAsync))
-        .Map("DELETE", Tags, Gated(tags.UntagAsync));
+    private void MapTags(TagOperations tags)
+    {
+        Map("POST", Tags, "TagResource", tags.TagAsync);
+        Map("GET", Tags, "ListTags", tags.ListAsync);
+        Map("DELETE", Tags, "UntagResource", tags.UntagAsync);
+    }
+
+    private void Map(
+        string method, string template, string operation, Func<AwsRequest, RouteValues, ValueTask> handler, long bodyBytes = OtherBodyBytes) =>
+        _router.Map(method, template, Gated(handler), Limit(bodyBytes, operation), $"lambda:{operation}");
 
     /// <summary>A burst of operations waits here instead of running out of database connections.</summary>
     private Func<AwsRequest, RouteValues, ValueTask> Gated(Func<AwsRequest, RouteValues, ValueTask> operation) =>
@@ -92,6 +108,10 @@ internal sealed partial class LambdaService : IAwsService, IDisposable
                 _operations.Release();
             }
         };
+
+    /// <summary>For a sentence only: what is no plain name is shown as it came.</summary>
+    private static string ArnOf(AwsRequest request, string name) =>
+        name.Contains(':') ? name : new FunctionKey(request.Caller.AccountId, request.Region, name).Arn;
 
     private static BodyLimit Limit(long bytes, string operation) => new(bytes, _ => FunctionErrors.TooLarge(
         $"Request must be smaller than {bytes} bytes for the {operation} operation"));

@@ -1,5 +1,6 @@
 using Fnq.Contracts;
 using Fnq.Execution;
+using Fnq.Execution.Sandboxes.Egress;
 
 namespace Fnq.Hosting;
 
@@ -44,6 +45,10 @@ internal sealed record FnqSettings
     /// <summary>The reply waits for the broker's confirm of its billing record.</summary>
     public required bool StrictBilling { get; init; }
     public required WorkerOptions Worker { get; init; }
+    public required EgressOptions Egress { get; init; }
+
+    /// <summary>Fnq's API as a worker's functions reach it; null when this process has no api role and nobody says.</summary>
+    public required Uri? ApiUrl { get; init; }
 
     /// <summary><c>text</c> for people, <c>json</c> for collectors: one object a line, with the members of each event.</summary>
     public required string LogFormat { get; init; }
@@ -78,6 +83,8 @@ internal sealed record FnqSettings
             LocalHandoff = read.Switch("FNQ_LOCAL_HANDOFF", true),
             StrictBilling = read.Switch("FNQ_BILLING_STRICT", false),
             LogFormat = read.OneOf("FNQ_LOG_FORMAT", "text", "json"),
+            Egress = EgressSettings.Read(read),
+            ApiUrl = null,
             Worker = new WorkerOptions
             {
                 MemoryMb = read.Number("FNQ_WORKER_MEMORY_MB", HostMemory.TotalMb * 8 / 10, 128, int.MaxValue),
@@ -85,6 +92,7 @@ internal sealed record FnqSettings
                 IdleTimeout = TimeSpan.FromSeconds(read.Number("FNQ_IDLE_TIMEOUT_SECONDS", 300, 1, 86_400)),
             },
         };
+        settings = settings with { ApiUrl = EgressSettings.ApiUrl(read, settings) };
         read.Refuse(
             settings is { Production: true, Sandbox: "process" },
             "FNQ_SANDBOX=process isolates nothing and is refused with FNQ_PRODUCTION=on: set FNQ_SANDBOX=oci");
@@ -110,6 +118,10 @@ internal sealed record FnqSettings
         ("strict billing", StrictBilling ? "on" : "off"),
         ("worker memory", $"{Worker.MemoryMb} MiB"),
         ("environments at most", $"{Worker.MaxEnvironments}"),
+        ("egress", Egress.Mode),
+        ("egress open to all", string.Join(' ', Egress.Allow)),
+        ("egress network", Egress.Network.ToString()),
+        ("api for functions", ApiUrl?.ToString() ?? "none"),
         ("idle timeout", $"{Worker.IdleTimeout.TotalSeconds} s"),
     ];
 

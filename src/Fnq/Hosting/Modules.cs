@@ -44,6 +44,8 @@ internal static class Modules
                 OciRuntime = settings.OciRuntime,
                 SandboxStateFolder = settings.SandboxStateFolder,
                 Worker = settings.Worker,
+                Egress = settings.Egress,
+                ApiUrl = settings.ApiUrl,
             }));
             modules.Add(new LanesModule(new LaneOptions(settings.PlatformAmqpUrl, AlwaysInLane: !invokes || !settings.LocalHandoff)));
         }

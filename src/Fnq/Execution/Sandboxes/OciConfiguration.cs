@@ -12,7 +12,8 @@ internal sealed record OciInput(
     string NetworkPath,
     string CgroupPath,
     int FirstHostUid,
-    byte[]? Seccomp);
+    byte[]? Seccomp,
+    string? ResolverFile = null);
 
 /// <summary>Writes the OCI configuration: what a sandbox may see and use. The settings are those of promises 4.</summary>
 internal static class OciConfiguration
@@ -103,6 +104,12 @@ internal static class OciConfiguration
         WriteMount(json, "/var/task", "bind", spec.CodeFolder, "bind", "ro", "nosuid", "nodev");
         WriteMount(json, "/opt", "bind", spec.LayersFolder ?? input.EmptyFolder, "bind", "ro", "nosuid", "nodev");
         WriteMount(json, "/var/rapid/init", "bind", input.InitPath, "bind", "ro", "nosuid", "nodev");
+        // The root of user images may have no such file, and nothing can be made in it.
+        if (input.ResolverFile is { } resolvers && File.Exists(Path.Join(spec.RootFileSystem, "etc/resolv.conf")))
+        {
+            WriteMount(json, "/etc/resolv.conf", "bind", resolvers, "bind", "ro", "nosuid", "nodev", "noexec");
+        }
+
         json.WriteEndArray();
     }
 

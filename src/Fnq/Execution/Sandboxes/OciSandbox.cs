@@ -37,6 +37,13 @@ internal sealed class OciSandbox : ISandbox
 
     public string RuntimeApiAddress => $"127.0.0.1:{NetworkNamespace.RuntimeApiPort}";
 
+    /// <summary>What else is to be undone when it is gone.</summary>
+    internal Func<Task> Closed { get; init; } = () => Task.CompletedTask;
+
+    public Socket ApiListener => _network.ApiListener;
+
+    public string ApiAddress => $"127.0.0.1:{NetworkNamespace.ApiPort}";
+
     public SafeFileHandle Output { get; }
 
     public ChannelReader<SandboxEvent> Events => _control.Events;
@@ -100,6 +107,7 @@ internal sealed class OciSandbox : ISandbox
         await _backend.RemoveAsync(_slot);
         _cgroup.Dispose();
         _network.Dispose();
+        await Closed();
         Output.Dispose();
         _control.Dispose();
         await _control.Ended;

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Fnq.Execution.Sandboxes.Egress;
 using Microsoft.Win32.SafeHandles;
 
 namespace Fnq.Execution.Sandboxes;
@@ -20,6 +21,7 @@ internal sealed partial class OciSandboxBackend : ISandboxBackend, IDisposable
     private readonly SafeFileHandle _runtimeMounts;
     private readonly byte[]? _seccomp;
     private readonly string _emptyFolder;
+    private readonly EgressNetwork? _egress;
     private readonly ConcurrentDictionary<Slot, byte> _leftOver = new();
 
     public OciSandboxBackend(SandboxOptions options, TimeProvider time, ILogger<OciSandboxBackend> logger)
@@ -32,6 +34,7 @@ internal sealed partial class OciSandboxBackend : ISandboxBackend, IDisposable
         Directory.CreateDirectory(_emptyFolder);
         Directory.CreateDirectory(Path.Join(options.StateFolder, "sandboxes"));
         _slots = new SlotDirectory(options.StateFolder);
+        _egress = EgressNetwork.Start(_slots.Owner, options.Egress, options.StateFolder, logger);
         _seccomp = options.Seccomp ? SeccompProfile.Load() : null;
         _runtimeMounts = RuntimeMounts.Create(hidden: _layout.IsHybrid ? _layout.UnifiedMount : null);
         var pool = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes * options.PoolMemoryPercent / 100;
@@ -48,6 +51,7 @@ internal sealed partial class OciSandboxBackend : ISandboxBackend, IDisposable
 
     public async Task SweepAsync(CancellationToken cancellationToken)
     {
+        await (_egress?.RefreshAsync() ?? Task.CompletedTask);
         foreach (var slot in _leftOver.Keys)
         {
             if (_leftOver.TryRemove(slot, out _))
@@ -89,6 +93,12 @@ internal sealed partial class OciSandboxBackend : ISandboxBackend, IDisposable
 
     public void Dispose()
     {
+        _egress?.Dispose();
+        if (_slots.Owners().All(owner => owner == _slots.Owner))
+        {
+            _egress?.PutBackForwarding();
+        }
+
         _ = _cgroups.RemoveAsync($"{_options.CgroupParent}/{_slots.Owner}", TimeSpan.Zero).Result;
         _slots.Dispose();
         _hostNetwork.Dispose();
@@ -104,6 +114,7 @@ internal sealed partial class OciSandboxBackend : ISandboxBackend, IDisposable
             ?? throw new SandboxException($"All {_options.MaxSandboxes} sandbox slots of this host are taken.");
         SandboxPipes? pipes = null;
         NetworkNamespace? network = null;
+        EgressLink? link = null;
         try
         {
             var firstUid = _options.FirstHostUid + (slot.Number * OciConfiguration.UidsPerSlot);
@@ -119,11 +130,22 @@ internal sealed partial class OciSandboxBackend : ISandboxBackend, IDisposable
             };
             var init = paths.Of(_options.InitPath, "init");
             network = await runtime.CreateAsync(folder, pipes, paths.Binds, _options.CreateTimeout, made =>
+            {
+                link = _egress?.Attach(made);
                 File.WriteAllBytes(Path.Join(folder, "config.json"), OciConfiguration.Write(new OciInput(
-                    reachable, init, _emptyFolder, made.Path, $"/{CgroupPath(slot)}", firstUid, _seccomp))));
+                    reachable, init, _emptyFolder, made.Path, $"/{CgroupPath(slot)}", firstUid, _seccomp, _egress?.ResolverFile)));
+            });
+            if (link is not null)
+            {
+                await _egress!.OpenAsync(network, link, spec.Egress);
+            }
+
             // Whoever gave up meanwhile gets no sandbox, and none is left.
             cancellationToken.ThrowIfCancellationRequested();
-            return new OciSandbox(this, slot, spec, network, new SandboxCgroup(_layout, CgroupPath(slot)), pipes);
+            return new OciSandbox(this, slot, spec, network, new SandboxCgroup(_layout, CgroupPath(slot)), pipes)
+            {
+                Closed = () => link is null ? Task.CompletedTask : _egress!.ForgetAsync(link),
+            };
         }
         catch
         {
@@ -209,6 +231,7 @@ internal sealed partial class OciSandboxBackend : ISandboxBackend, IDisposable
         }
         if (whole && await _cgroups.RemoveAsync($"{_options.CgroupParent}/{owner}", RemovePatience))
         {
+            await EgressNetwork.SweepAsync(owner, _options.StateFolder);
             _slots.Forget(owner);
         }
         LogSwept(swept, owner);
