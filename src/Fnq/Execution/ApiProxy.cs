@@ -13,10 +13,16 @@ internal sealed partial class ApiProxy(ApiProxyOptions options, ILogger<ApiProxy
     public const int MaxConnections = 16;
     private const int BufferBytes = 16 * 1024;
     private static readonly TimeSpan ConnectLimit = TimeSpan.FromSeconds(5);
+    private int _told;
 
     /// <summary>Ends, with all its connections, when the listener is closed: with the sandbox.</summary>
     public async Task RunAsync(Socket listener)
     {
+        if (options.Target is null && Interlocked.Exchange(ref _told, 1) == 0)
+        {
+            LogNoTarget(logger);
+        }
+
         using var over = new CancellationTokenSource();
         var open = 0;
         while (await AcceptAsync(listener) is { } socket)
@@ -116,6 +122,9 @@ internal sealed partial class ApiProxy(ApiProxyOptions options, ILogger<ApiProxy
             throw;
         }
     }
+
+    [LoggerMessage(3151, LogLevel.Warning, "Functions cannot call Fnq's own API from this worker: it has no api role, and FNQ_API_URL is not set")]
+    private static partial void LogNoTarget(ILogger logger);
 
     [LoggerMessage(3150, LogLevel.Warning, "Fnq's API at {Target} cannot be reached for a function: {Reason}")]
     private static partial void LogUnreachable(ILogger logger, Uri target, string reason);

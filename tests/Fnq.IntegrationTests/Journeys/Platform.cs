@@ -25,6 +25,9 @@ public sealed class Platform : IAsyncLifetime
     internal IEnumerable<string> Secrets =>
         [Secret, .. new[] { _servers!.AmqpUrl, _servers.PlatformAmqpUrl, _servers.PostgresUrl }.Select(url => new Uri(url).UserInfo.Split(':')[1])];
 
+    /// <summary>The ports of broker and database.</summary>
+    internal IEnumerable<int> ServerPorts => [new Uri(_servers!.AmqpUrl).Port, new Uri(_servers.PostgresUrl).Port];
+
     /// <summary>Where a test may lay files.</summary>
     internal string NewFolder() => Directory.CreateDirectory(Path.Combine(_folder, Guid.NewGuid().ToString("N"))).FullName;
 

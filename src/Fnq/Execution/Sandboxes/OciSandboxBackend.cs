@@ -51,7 +51,6 @@ internal sealed partial class OciSandboxBackend : ISandboxBackend, IDisposable
 
     public async Task SweepAsync(CancellationToken cancellationToken)
     {
-        await (_egress?.RefreshAsync() ?? Task.CompletedTask);
         foreach (var slot in _leftOver.Keys)
         {
             if (_leftOver.TryRemove(slot, out _))
@@ -68,6 +67,7 @@ internal sealed partial class OciSandboxBackend : ISandboxBackend, IDisposable
                 await SweepOwnerAsync(owner);
             }
         }
+        await (_egress?.RefreshAsync() ?? Task.CompletedTask);
     }
 
     /// <summary>Removes everything a slot stands for. Never throws: what resists stays taken and is tried again.</summary>
