@@ -45,7 +45,7 @@ public sealed class FunctionAccessTests(Platform platform)
                 answer.pop('ResponseMetadata')
                 return answer
             except ClientError as e:
-                return {'Code': e.response['Error']['Code'], 'Message': e.response['Error']['Message'], 'Status': e.response['ResponseMetadata']['HTTPStatusCode']}
+                return {**e.response['Error'], 'Status': e.response['ResponseMetadata']['HTTPStatusCode']}
         """;
 
     [Theory]

@@ -24,7 +24,8 @@ internal sealed class OutsideNetwork : IDisposable
     /// <summary>An address of this host.</summary>
     public const string Host = "203.0.113.1";
     public const int Port = 8080, OtherPort = 5432;
-    private const int DnsPort = 53;
+    private const int DnsPort = 53, Datagram = 2;
+    private readonly SafeFileHandle _host = Native.OpenHandle("/proc/self/ns/net", Native.OpenReadOnly);
 
     private readonly CancellationTokenSource _over = new();
     private readonly List<Socket> _listeners = [];
@@ -52,25 +53,32 @@ internal sealed class OutsideNetwork : IDisposable
         _listeners.ForEach(listener => listener.Dispose());
         _resolver?.Dispose();
         _namespace?.Dispose();
+        _host.Dispose();
         _over.Dispose();
     }
 
-    /// <summary>Sockets that are only bound here start no thread that would stay in the namespace.</summary>
+    /// <summary>Plain system calls only: a thread that .NET starts meanwhile would stay in the namespace.</summary>
     private SafeFileHandle Enter()
     {
         _ = Native.Check(Native.Unshare(Native.CloneNewNet), "unshare network");
-        _namespace = Native.OpenHandle("/proc/thread-self/ns/net", Native.OpenReadOnly);
-        foreach (var port in (int[])[Port, OtherPort])
-        {
-            var listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-            listener.Bind(new IPEndPoint(IPAddress.Any, port));
-            listener.Listen();
-            _listeners.Add(listener);
-        }
+        var inside = Native.Open("/proc/thread-self/ns/net", Native.OpenReadOnly | Native.OpenCloseOnExec, 0);
+        int[] sockets = [Bound(Native.SockStream, Port), Bound(Native.SockStream, OtherPort), Bound(Datagram, DnsPort)];
+        var routes = Native.Check(Native.OpenSocket(Native.AfNetlink, Native.SockRaw | Native.SockCloseOnExec, 0), "open netlink");
+        _ = Native.Check(Native.SetNamespace((int)_host.DangerousGetHandle(), Native.CloneNewNet), "return to the host's network");
+        _namespace = new SafeFileHandle(inside, ownsHandle: true);
+        var made = sockets.Select(socket => new Socket(new SafeSocketHandle(socket, ownsHandle: true))).ToList();
+        _resolver = made[^1];
+        _listeners.AddRange(made[..^1]);
+        _listeners.ForEach(listener => listener.Listen());
+        return new SafeFileHandle(routes, ownsHandle: true);
+    }
 
-        _resolver = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
-        _resolver.Bind(new IPEndPoint(IPAddress.Any, DnsPort));
-        return Netlink.OpenHere();
+    private static unsafe int Bound(int type, int port)
+    {
+        var socket = Native.Check(Native.OpenSocket(Native.AfInet, type | Native.SockCloseOnExec, 0), "open a socket");
+        var address = stackalloc byte[16] { Native.AfInet, 0, (byte)(port >> 8), (byte)port, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 };
+        _ = Native.Check(Native.Bind(socket, address, 16), "bind a socket");
+        return socket;
     }
 
     /// <summary>On a thread that ends with it: what it enters is never anybody else's.</summary>

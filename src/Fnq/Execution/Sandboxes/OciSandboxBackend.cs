@@ -93,12 +93,11 @@ internal sealed partial class OciSandboxBackend : ISandboxBackend, IDisposable
 
     public void Dispose()
     {
-        _egress?.Dispose();
         if (_slots.Owners().All(owner => owner == _slots.Owner))
         {
             _egress?.PutBackForwarding();
         }
-
+        _egress?.Dispose();
         _ = _cgroups.RemoveAsync($"{_options.CgroupParent}/{_slots.Owner}", TimeSpan.Zero).Result;
         _slots.Dispose();
         _hostNetwork.Dispose();

@@ -9,7 +9,7 @@ namespace Fnq.Execution.Sandboxes.Egress;
 /// </summary>
 internal sealed class HostForwarding(string stateFolder, Netlink host)
 {
-    private const string Routes = "/proc/net/route";
+    private const string Routes = "/proc/net/route", WholeHost = "/proc/sys/net/ipv4/ip_forward";
     private readonly string _folder = Path.Join(stateFolder, "forwarding");
 
     /// <summary>Turns it on. Returns the links that forward for Fnq alone.</summary>
@@ -32,7 +32,8 @@ internal sealed class HostForwarding(string stateFolder, Netlink host)
     {
         foreach (var link in Remembered())
         {
-            if (Directory.Exists(SettingsOf(link)))
+            // Somebody who has made a router of the host since, such as Docker, needs it.
+            if (Directory.Exists(SettingsOf(link)) && File.ReadAllText(WholeHost).Trim() == "0")
             {
                 host.Forward(host.IndexOf(link), on: false, strict: false);
             }
