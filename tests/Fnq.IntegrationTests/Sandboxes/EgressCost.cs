@@ -27,9 +27,9 @@ public sealed class EgressCost
             attached.Add(time.GetElapsedTime(begun).TotalMilliseconds);
             var isTagged = i % 5 == 0;
             begun = time.GetTimestamp();
-            await network.OpenAsync(inside, link, new(isTagged ? EgressRule.ParseList("10.0.0.5:5432")! : []));
+            await link.OpenAsync(new(isTagged ? EgressRule.ParseList("10.0.0.5:5432")! : []));
             (isTagged ? tagged : opened).Add(time.GetElapsedTime(begun).TotalMilliseconds);
-            await network.ForgetAsync(link);
+            await link.ForgetAsync();
         }
 
         network.PutBackForwarding();

@@ -34,6 +34,13 @@ internal static class HostView
     internal static List<string> CgroupFolders(string path) =>
         [.. CgroupLayout.Detect().Hierarchies.Select(h => Path.Join(h, path)).Where(Directory.Exists)];
 
+    /// <summary>Loop devices whose image lies in a folder.</summary>
+    internal static List<string> LoopDevices(string folder) =>
+    [
+        .. Directory.EnumerateDirectories("/sys/block", "loop*")
+            .Where(d => Read(Path.Join(d, "loop/backing_file")).StartsWith(folder + "/", StringComparison.Ordinal)),
+    ];
+
     private static string Read(string file)
     {
         try

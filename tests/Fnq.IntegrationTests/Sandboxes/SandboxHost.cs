@@ -42,6 +42,8 @@ public sealed class SandboxHost : IAsyncLifetime
         OciRuntime = runtime,
         FirstHostUid = 800_000_000,
         CgroupParent = "fnq-tests",
+        ImageFolder = Path.Join(stateFolder, "images"),
+        PreparedSlots = 0,
         MaxSandboxes = 64,
     };
 

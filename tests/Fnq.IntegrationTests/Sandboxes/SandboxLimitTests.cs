@@ -14,7 +14,7 @@ public sealed class SandboxLimitTests(SandboxHost host) : IClassFixture<SandboxH
         Assert.True(exited.Status is -9 or 137, $"status {exited.Status}");
         var usage = sandbox.ReadUsage();
         Assert.True(usage.OutOfMemoryKills >= 1, $"{usage}");
-        Assert.InRange(usage.PeakMemoryBytes, 100 << 20, (128 + OciConfiguration.MemoryAllowanceMb) << 20);
+        Assert.InRange(usage.PeakMemoryBytes, 100 << 20, (128 + CgroupLimits.MemoryAllowanceMb) << 20);
     }
 
     [Fact]

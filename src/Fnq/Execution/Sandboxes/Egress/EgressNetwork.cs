@@ -18,7 +18,7 @@ internal sealed partial class EgressNetwork : IDisposable
 
     private readonly string _tag;
     private readonly EgressOptions _options;
-    private readonly Nft _nft;
+    private readonly EgressFilter _filter;
     private readonly SafeFileHandle _socket;
     private readonly Netlink _host;
     private readonly HostForwarding _forwarding;
@@ -29,7 +29,8 @@ internal sealed partial class EgressNetwork : IDisposable
 
     private EgressNetwork(string owner, EgressOptions options, Nft nft, string stateFolder)
     {
-        (_tag, _options, _nft) = (TagOf(owner), options, nft);
+        (_tag, _options) = (TagOf(owner), options);
+        _filter = new EgressFilter(_tag, nft);
         _socket = Netlink.OpenHere();
         _host = new Netlink(_socket);
         _forwarding = new HostForwarding(stateFolder, _host);
@@ -82,7 +83,7 @@ internal sealed partial class EgressNetwork : IDisposable
             var inner = netlink.IndexOf(InnerName);
             netlink.SilenceIpv6(inner);
             netlink.AddAddress(inner, TakeAddress(index));
-            return new EgressLink(index, inner);
+            return new EgressLink(inside, index, inner, _filter);
         }
         catch
         {
@@ -91,54 +92,12 @@ internal sealed partial class EgressNetwork : IDisposable
         }
     }
 
-    /// <summary>Opens the link before anything of the user runs. Without a policy it stays closed.</summary>
-    internal async Task OpenAsync(NetworkNamespace inside, EgressLink link, EgressPolicy? policy)
-    {
-        if (policy is null)
-        {
-            return;
-        }
-
-        if (policy.Allow.Count > 0)
-        {
-            await _nft.ApplyAsync(EgressRuleset.Allow(_tag, link.Index, policy.Allow));
-            link.Allowed = policy.Allow;
-        }
-
-        var netlink = new Netlink(inside.Routes);
-        netlink.Raise(link.InnerIndex);
-        netlink.AddDefaultRoute(link.InnerIndex);
-    }
-
-    /// <summary>The link itself goes with its namespace.</summary>
-    internal async Task ForgetAsync(EgressLink link)
-    {
-        if (link.Allowed.Count > 0)
-        {
-            try
-            {
-                await _nft.ApplyAsync(EgressRuleset.Forbid(_tag, link.Index, link.Allowed));
-            }
-            catch (SandboxException)
-            {
-                // Of a link that is no more: it opens nothing to anybody, and goes with the table.
-            }
-        }
-    }
-
     /// <summary>What a dead worker left: its table and its file. Its links went with its sandboxes.</summary>
     internal static async Task SweepAsync(string owner, string stateFolder)
     {
         if (Nft.Find() is { } nft && IsTag(TagOf(owner)))
         {
-            try
-            {
-                await nft.ApplyAsync(EgressRuleset.Delete(TagOf(owner)));
-            }
-            catch (SandboxException)
-            {
-                // It had none.
-            }
+            await new EgressFilter(TagOf(owner), nft).TryRemoveAsync();
         }
 
         File.Delete(ResolverFileOf(stateFolder, owner));
@@ -152,7 +111,7 @@ internal sealed partial class EgressNetwork : IDisposable
         _guarded = guarded;
         if (added.Count > 0)
         {
-            await _nft.ApplyAsync(EgressRuleset.Guard(_tag, added));
+            await _filter.GuardAsync(added);
         }
     }
 
@@ -161,15 +120,7 @@ internal sealed partial class EgressNetwork : IDisposable
 
     public void Dispose()
     {
-        try
-        {
-            _nft.ApplyAsync(EgressRuleset.Delete(_tag)).GetAwaiter().GetResult();
-        }
-        catch (SandboxException)
-        {
-            // Never came to be.
-        }
-
+        _filter.TryRemoveAsync().GetAwaiter().GetResult();
         File.Delete(ResolverFile);
         _socket.Dispose();
     }
@@ -183,7 +134,7 @@ internal sealed partial class EgressNetwork : IDisposable
         }
 
         // The filter stands before anything is forwarded.
-        _nft.ApplyAsync(new EgressRuleset(_tag, _options, resolvers).Write()).GetAwaiter().GetResult();
+        _filter.InstallAsync(_options, resolvers).GetAwaiter().GetResult();
         RefreshAsync().GetAwaiter().GetResult();
         File.WriteAllText(ResolverFile, HostResolvers.FileFor(resolvers));
         TryOut();
