@@ -16,7 +16,8 @@ public sealed class EgressTests
         Assert.Contains("delete table inet fnq_ab12cd3", ruleset, StringComparison.Ordinal);
         Assert.Contains("elements = { 10.0.0.5/32 . 5432, 10.9.0.0/16 . 0-65535 }", ruleset, StringComparison.Ordinal);
         Assert.Contains("type ipv4_addr; elements = { 10.0.0.2 }", ruleset, StringComparison.Ordinal);
-        Assert.Equal("add element inet fnq_ab12cd3 guarded { \"eth7\", \"eth8\" }\n", EgressRuleset.Guard("ab12cd3", ["eth7", "eth8"]));
+        Assert.EndsWith("\nadd element inet fnq_ab12cd3 guarded { \"eth7\", \"eth8\" }\n", EgressRuleset.Guard("ab12cd3", ["eth7", "eth8"]), StringComparison.Ordinal);
+        Assert.Equal("flush set inet fnq_ab12cd3 guarded\n", EgressRuleset.Guard("ab12cd3", []));
         Assert.DoesNotContain("\"fnq.", ruleset, StringComparison.Ordinal);
     }
 

@@ -9,7 +9,7 @@ internal sealed class EgressFilter(string tag, Nft nft)
     internal Task InstallAsync(EgressOptions options, IReadOnlyList<IPAddress> resolvers) =>
         nft.ApplyAsync(new EgressRuleset(tag, options, resolvers).Write());
 
-    internal Task GuardAsync(IEnumerable<string> links) => nft.ApplyAsync(EgressRuleset.Guard(tag, links));
+    internal Task GuardAsync(IReadOnlyList<string> links) => nft.ApplyAsync(EgressRuleset.Guard(tag, links));
 
     internal Task AllowAsync(int link, IReadOnlyList<EgressRule> rules) => nft.ApplyAsync(EgressRuleset.Allow(tag, link, rules));
 

@@ -107,11 +107,10 @@ internal sealed partial class EgressNetwork : IDisposable
     internal async Task RefreshAsync()
     {
         var guarded = _forwarding.TurnOn();
-        var added = guarded.Except(_guarded).ToList();
-        _guarded = guarded;
-        if (added.Count > 0)
+        if (!guarded.ToHashSet().SetEquals(_guarded))
         {
-            await _filter.GuardAsync(added);
+            await _filter.GuardAsync(guarded);
+            _guarded = guarded;
         }
     }
 

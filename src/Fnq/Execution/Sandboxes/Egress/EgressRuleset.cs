@@ -16,7 +16,10 @@ internal sealed class EgressRuleset(string tag, EgressOptions options, IReadOnly
     /// <summary>Connections that one sandbox may have at a time, as the kernel tracks them.</summary>
     internal const int MaxConnections = 1_000;
 
-    /// <summary>This host, loopback, link-local with the clouds' metadata, multicast, reserved, broadcast. Nothing opens them.</summary>
+    /// <summary>
+    /// This host, loopback, link-local with the clouds' metadata, multicast, reserved, broadcast. Nothing opens them, but
+    /// a resolver may be one (in some clouds it is link-local) and answers on its port.
+    /// </summary>
     private const string Never = "0.0.0.0/8, 127.0.0.0/8, 169.254.0.0/16, 224.0.0.0/3";
 
     /// <summary>Private and shared addresses: closed unless an allow list names them.</summary>
@@ -63,11 +66,11 @@ internal sealed class EgressRuleset(string tag, EgressOptions options, IReadOnly
           chain from_sandbox {
             meta nfproto != ipv4 goto refuse
             ip saddr != {{options.Network}} goto refuse
+            ct state new add @connections { ip saddr ct count over {{MaxConnections}} } goto refuse
+            meta l4proto { tcp, udp } ip daddr @resolvers th dport 53 accept
             ip daddr @never goto refuse
             ct state established,related accept
             ct state != new goto refuse
-            add @connections { ip saddr ct count over {{MaxConnections}} } goto refuse
-            meta l4proto { tcp, udp } ip daddr @resolvers th dport 53 accept
             meta l4proto { tcp, udp } ip daddr . th dport @services accept
           }
           chain input {
@@ -96,8 +99,9 @@ internal sealed class EgressRuleset(string tag, EgressOptions options, IReadOnly
         """;
 
     /// <summary>Links that forward for Fnq alone: nobody else's traffic passes through this host because of us.</summary>
-    internal static string Guard(string tag, IEnumerable<string> links) =>
-        $"add element inet {TableOf(tag)} guarded {{ {string.Join(", ", links.Select(name => $"\"{name}\""))} }}\n";
+    internal static string Guard(string tag, IReadOnlyList<string> links) =>
+        $"flush set inet {TableOf(tag)} guarded\n"
+        + (links.Count == 0 ? "" : $"add element inet {TableOf(tag)} guarded {{ {string.Join(", ", links.Select(name => $"\"{name}\""))} }}\n");
 
     /// <summary>Opens what one function may reach beside the rest. By the link's number, which the kernel gives to no other later.</summary>
     internal static string Allow(string tag, int link, IReadOnlyList<EgressRule> rules) => Change("add", tag, link, rules);

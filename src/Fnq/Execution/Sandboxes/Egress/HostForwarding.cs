@@ -15,6 +15,12 @@ internal sealed class HostForwarding(string stateFolder, Netlink host)
     /// <summary>Turns it on. Returns the links that forward for Fnq alone.</summary>
     internal IReadOnlyList<string> TurnOn()
     {
+        if (IsRouter)
+        {
+            Forget();
+            return [];
+        }
+
         Directory.CreateDirectory(_folder);
         foreach (var link in LinksOut(File.ReadLines(Routes)))
         {
@@ -30,17 +36,16 @@ internal sealed class HostForwarding(string stateFolder, Netlink host)
 
     internal void PutBack()
     {
-        foreach (var link in Remembered())
+        foreach (var link in Remembered().Where(link => !IsRouter && Directory.Exists(SettingsOf(link))))
         {
-            // Somebody who has made a router of the host since, such as Docker, needs it.
-            if (Directory.Exists(SettingsOf(link)) && File.ReadAllText(WholeHost).Trim() == "0")
-            {
-                host.Forward(host.IndexOf(link), on: false, strict: false);
-            }
-
-            File.Delete(Path.Join(_folder, link));
+            host.Forward(host.IndexOf(link), on: false, strict: false);
         }
+
+        Forget();
     }
+
+    /// <summary>Somebody has made a router of the whole host, such as Docker: it is no longer ours to guard or to put back.</summary>
+    private static bool IsRouter => File.ReadAllText(WholeHost).Trim() != "0";
 
     /// <summary>Links with a route of the IPv4 table, without loopback and those of sandboxes.</summary>
     internal static IReadOnlyList<string> LinksOut(IEnumerable<string> table) =>
@@ -52,6 +57,14 @@ internal sealed class HostForwarding(string stateFolder, Netlink host)
 
     private IReadOnlyList<string> Remembered() =>
         Directory.Exists(_folder) ? [.. Directory.EnumerateFiles(_folder).Select(file => Path.GetFileName(file))] : [];
+
+    private void Forget()
+    {
+        foreach (var link in Remembered())
+        {
+            File.Delete(Path.Join(_folder, link));
+        }
+    }
 
     private static bool IsOn(string link) =>
         int.Parse(File.ReadAllText(Path.Join(SettingsOf(link), "forwarding")), CultureInfo.InvariantCulture) != 0;
