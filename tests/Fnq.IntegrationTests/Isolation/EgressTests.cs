@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.NetworkInformation;
 using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using Fnq.IntegrationTests.Cluster;
@@ -39,7 +40,7 @@ public sealed class EgressTests(Platform platform, EgressNode node) : IClassFixt
         [
             $"{OutsideNetwork.Metadata}:8080", Private, $"{OutsideNetwork.OtherPrivate}:8080", "10.0.0.1:80", "100.64.0.1:80", "172.17.0.1:80",
             "192.168.0.1:80", "224.0.0.1:80", "240.0.0.1:80", "198.18.0.1:80", $"{OutsideNetwork.Host}:{EgressNode.ClosedHostPort}",
-            .. HostAddresses().Select(address => $"{address}:{EgressNode.ClosedHostPort}"), $"{OutsideNetwork.Public}:53", $"{OutsideNetwork.Public}:853",
+            .. HostAddresses().Except([OutsideNetwork.Host]).Select(address => $"{address}:{EgressNode.ClosedHostPort}"), $"{OutsideNetwork.Public}:53", $"{OutsideNetwork.Public}:853",
         ];
 
         // Their own loopback and nothing else: broker, database, the worker's and the API's ports are the host's.
@@ -189,7 +190,7 @@ public sealed class EgressTests(Platform platform, EgressNode node) : IClassFixt
         client.Connect(IPEndPoint.Parse(target));
     }
 
-    private static IEnumerable<IPAddress> HostAddresses() =>
-        System.Net.NetworkInformation.NetworkInterface.GetAllNetworkInterfaces().SelectMany(link => link.GetIPProperties().UnicastAddresses)
-            .Select(address => address.Address).Where(address => address.AddressFamily == AddressFamily.InterNetwork && !IPAddress.IsLoopback(address));
+    private static IEnumerable<string> HostAddresses() =>
+        NetworkInterface.GetAllNetworkInterfaces().SelectMany(link => link.GetIPProperties().UnicastAddresses).Select(unicast => unicast.Address)
+            .Where(address => address.AddressFamily == AddressFamily.InterNetwork && !IPAddress.IsLoopback(address)).Select(address => address.ToString());
 }

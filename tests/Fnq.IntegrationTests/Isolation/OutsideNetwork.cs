@@ -114,7 +114,8 @@ internal sealed class OutsideNetwork : IDisposable
         host.AddAddress(outer, AddressOf(Host));
         host.Raise(outer);
         inner.Raise(near);
-        foreach (var address in (string[])[Public, Private, OtherPrivate, Metadata, Resolver])
+        // The first is where answers over UDP come from.
+        foreach (var address in (string[])[Resolver, Public, Private, OtherPrivate, Metadata])
         {
             inner.AddAddress(near, AddressOf(address));
             if (!host.TryAddRoute(outer, AddressOf(address)))

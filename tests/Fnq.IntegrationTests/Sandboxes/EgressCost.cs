@@ -15,7 +15,7 @@ public sealed class EgressCost
     public async Task What_a_link_costs()
     {
         var state = Directory.CreateTempSubdirectory("fnq-egress-").FullName;
-        using var network = EgressNetwork.Start("cost-0c057000", new() { Mode = EgressMode.Filtered }, state, NullLogger.Instance)!;
+        var network = EgressNetwork.Start("cost-0c057000", new() { Mode = EgressMode.Filtered }, state, NullLogger.Instance)!;
         using var host = Native.OpenHandle("/proc/self/ns/net", Native.OpenReadOnly);
         var time = TimeProvider.System;
         var (attached, opened, tagged) = (new List<double>(), new List<double>(), new List<double>());
@@ -32,7 +32,7 @@ public sealed class EgressCost
             await link.ForgetAsync();
         }
 
-        network.PutBackForwarding();
+        network.Dispose();
         Directory.Delete(state, recursive: true);
         TestContext.Current.SendDiagnosticMessage(
             "ms, p50 and p95: attach {0}, open {1}, open with an allow list {2}", Figures(attached), Figures(opened), Figures(tagged));

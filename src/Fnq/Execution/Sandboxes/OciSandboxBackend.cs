@@ -89,6 +89,7 @@ internal sealed partial class OciSandboxBackend : ISandboxBackend, IDisposable, 
             }
         }
         await _stock.TendAsync();
+        await EgressNetwork.SweepAsync(_slots.Owners(), _options.StateFolder);
         await (_egress?.RefreshAsync() ?? Task.CompletedTask);
     }
 
@@ -122,10 +123,6 @@ internal sealed partial class OciSandboxBackend : ISandboxBackend, IDisposable, 
             return;
         }
         await _stock.DisposeAsync();
-        if (_slots.Owners().All(owner => owner == _slots.Owner))
-        {
-            _egress?.PutBackForwarding();
-        }
         _egress?.Dispose();
         _ = await _cgroups.RemoveAsync($"{_options.CgroupParent}/{_slots.Owner}", TimeSpan.Zero);
         _slots.Dispose();
@@ -154,7 +151,6 @@ internal sealed partial class OciSandboxBackend : ISandboxBackend, IDisposable, 
         }
         if (whole && await _cgroups.RemoveAsync($"{_options.CgroupParent}/{owner}", RemovePatience))
         {
-            await EgressNetwork.SweepAsync(owner, _options.StateFolder);
             _slots.Forget(owner);
         }
         LogSwept(swept, owner);

@@ -13,11 +13,15 @@ internal sealed partial class EgressNetwork : IDisposable
 {
     internal const string InnerName = "eth0";
 
+    /// <summary>A worker's resolv.conf in the state folder also says that its table is there.</summary>
+    private const string FilePrefix = "resolv-", FileEnd = ".conf";
+
     /// <summary>Names of links end at 15 letters: the prefix, the tag, a dot and a number.</summary>
     private const int TagLength = 7, MaxNumber = 10_000;
 
     private readonly string _tag;
     private readonly EgressOptions _options;
+    private readonly string _stateFolder;
     private readonly EgressFilter _filter;
     private readonly SafeFileHandle _socket;
     private readonly Netlink _host;
@@ -29,7 +33,7 @@ internal sealed partial class EgressNetwork : IDisposable
 
     private EgressNetwork(string owner, EgressOptions options, Nft nft, string stateFolder)
     {
-        (_tag, _options) = (TagOf(owner), options);
+        (_tag, _options, _stateFolder) = (TagOf(owner), options, stateFolder);
         _filter = new EgressFilter(_tag, nft);
         _socket = Netlink.OpenHere();
         _host = new Netlink(_socket);
@@ -92,15 +96,20 @@ internal sealed partial class EgressNetwork : IDisposable
         }
     }
 
-    /// <summary>What a dead worker left: its table and its file. Its links went with its sandboxes.</summary>
-    internal static async Task SweepAsync(string owner, string stateFolder)
+    /// <summary>What dead workers left: a table and a file each. Their links went with their sandboxes.</summary>
+    /// <param name="owners">All that live or are not swept yet.</param>
+    /// <param name="stateFolder">Of the host.</param>
+    internal static async Task SweepAsync(IEnumerable<string> owners, string stateFolder)
     {
-        if (Nft.Find() is { } nft && IsTag(TagOf(owner)))
+        foreach (var owner in OwnersOfFiles(stateFolder).Except(owners).ToList())
         {
-            await new EgressFilter(TagOf(owner), nft).TryRemoveAsync();
-        }
+            if (Nft.Find() is { } nft && IsTag(TagOf(owner)))
+            {
+                await new EgressFilter(TagOf(owner), nft).TryRemoveAsync();
+            }
 
-        File.Delete(ResolverFileOf(stateFolder, owner));
+            File.Delete(ResolverFileOf(stateFolder, owner));
+        }
     }
 
     /// <summary>Links that came up since: answers from there shall find their way too.</summary>
@@ -114,13 +123,17 @@ internal sealed partial class EgressNetwork : IDisposable
         }
     }
 
-    /// <summary>For the last worker of a host.</summary>
-    internal void PutBackForwarding() => _forwarding.PutBack();
-
     public void Dispose()
     {
-        _filter.TryRemoveAsync().GetAwaiter().GetResult();
         File.Delete(ResolverFile);
+
+        // The filter stands while anything is forwarded.
+        if (!OwnersOfFiles(_stateFolder).Any())
+        {
+            _forwarding.PutBack();
+        }
+
+        _filter.TryRemoveAsync().GetAwaiter().GetResult();
         _socket.Dispose();
     }
 
@@ -132,10 +145,11 @@ internal sealed partial class EgressNetwork : IDisposable
             LogNoResolver(logger);
         }
 
+        File.WriteAllText(ResolverFile, HostResolvers.FileFor(resolvers));
+
         // The filter stands before anything is forwarded.
         _filter.InstallAsync(_options, resolvers).GetAwaiter().GetResult();
         RefreshAsync().GetAwaiter().GetResult();
-        File.WriteAllText(ResolverFile, HostResolvers.FileFor(resolvers));
         TryOut();
         LogFiltered(logger, _options.Network, _guarded.Count);
     }
@@ -186,7 +200,10 @@ internal sealed partial class EgressNetwork : IDisposable
 
     private static bool IsTag(string tag) => tag.Length == TagLength && tag.All(char.IsAsciiHexDigitLower);
 
-    private static string ResolverFileOf(string stateFolder, string owner) => Path.Join(stateFolder, $"resolv-{owner}.conf");
+    private static string ResolverFileOf(string stateFolder, string owner) => Path.Join(stateFolder, $"{FilePrefix}{owner}{FileEnd}");
+
+    private static IEnumerable<string> OwnersOfFiles(string stateFolder) => Directory.EnumerateFiles(stateFolder, $"{FilePrefix}*{FileEnd}")
+        .Select(path => Path.GetFileName(path)[FilePrefix.Length..^FileEnd.Length]);
 
     [LoggerMessage(EventId = 3160, Level = LogLevel.Warning,
         Message = "NO EGRESS: functions reach nothing but their own loopback and Fnq's API, because egress cannot be filtered here: {Reason}")]

@@ -36,7 +36,7 @@ internal sealed class HostForwarding(string stateFolder, Netlink host)
 
     internal void PutBack()
     {
-        foreach (var link in Remembered().Where(link => !IsRouter && Directory.Exists(SettingsOf(link))))
+        foreach (var link in IsRouter ? [] : Remembered())
         {
             host.Forward(host.IndexOf(link), on: false, strict: false);
         }
@@ -55,12 +55,15 @@ internal sealed class HostForwarding(string stateFolder, Netlink host)
             .Distinct(),
     ];
 
-    private IReadOnlyList<string> Remembered() =>
+    /// <summary>Those that still exist; a link that has gone took its setting with it.</summary>
+    private IReadOnlyList<string> Remembered() => [.. Noted().Where(link => Directory.Exists(SettingsOf(link)))];
+
+    private IReadOnlyList<string> Noted() =>
         Directory.Exists(_folder) ? [.. Directory.EnumerateFiles(_folder).Select(file => Path.GetFileName(file))] : [];
 
     private void Forget()
     {
-        foreach (var link in Remembered())
+        foreach (var link in Noted())
         {
             File.Delete(Path.Join(_folder, link));
         }
