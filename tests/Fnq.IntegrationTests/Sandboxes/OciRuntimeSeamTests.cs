@@ -19,7 +19,7 @@ public sealed class OciRuntimeSeamTests(SandboxHost host) : IClassFixture<Sandbo
 
             """);
         File.SetUnixFileMode(wrapper, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        var options = SandboxHost.OptionsFor(Path.Join(host.Folder, "seam"), wrapper) with { OciRuntimeArguments = ["--debug", "--log-format=text"] };
+        var options = SandboxHost.OptionsFor(Path.Join(host.Folder, "seam"), wrapper) with { OciRuntimeArguments = ["--cgroup-manager=cgroupfs", "--log-format=text"] };
         await using var backend = new OciSandboxBackend(options, TimeProvider.System, NullLogger<OciSandboxBackend>.Instance);
         await using var sandbox = await backend.CreateAsync(host.Spec(), CancellationToken.None);
         Assert.Equal((0, "hello from the code\n"), await sandbox.RunAsync("cat hello.txt"));
@@ -27,7 +27,7 @@ public sealed class OciRuntimeSeamTests(SandboxHost host) : IClassFixture<Sandbo
         // The trial of the runtime, and the sandbox.
         var calls = await File.ReadAllLinesAsync(record);
         Assert.Equal(2, calls.Length);
-        Assert.All(calls, call => Assert.StartsWith("--debug --log-format=text --log ", call, StringComparison.Ordinal));
+        Assert.All(calls, call => Assert.StartsWith("--cgroup-manager=cgroupfs --log-format=text --log ", call, StringComparison.Ordinal));
         Assert.EndsWith($" {sandbox.Id}", calls[1], StringComparison.Ordinal);
     }
 

@@ -83,6 +83,23 @@ public sealed class SandboxLimitTests(SandboxHost host) : IClassFixture<SandboxH
         Assert.Equal(new SandboxEvent.MainExited(5), await sandbox.NextEventAsync());
     }
 
+    [Fact]
+    public async Task All_together_leave_a_part_of_the_host_and_the_largest_gets_no_more_than_that()
+    {
+        var sandbox = await host.CreateAsync(memorySizeMb: 10_240);
+        sandbox.LimitCpu(initialising: false);
+        var most = CgroupLimits.PoolCpuQuota(Environment.ProcessorCount, host.Options.PoolPercent);
+        Assert.True(most < Environment.ProcessorCount * CgroupLimits.CpuPeriodMicroseconds);
+        var own = $"fnq-tests/{sandbox.Id[..sandbox.Id.LastIndexOf('-')]}/{sandbox.Id[(sandbox.Id.LastIndexOf('-') + 1)..]}";
+        foreach (var group in (string[])["fnq-tests", own])
+        {
+            Assert.Equal(most, int.Parse(HostView.ReadCgroup(group, "cpu.cfs_quota_us", "cpu.max").Split(' ')[0]));
+        }
+        Assert.InRange(
+            long.Parse(HostView.ReadCgroup("fnq-tests", "memory.limit_in_bytes", "memory.max")),
+            1, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes * host.Options.PoolPercent / 100);
+    }
+
     /// <summary>Of everything in the sandbox, in hundredths of a second.</summary>
     private static long CpuTicks(ISandbox sandbox) => HostView.Processes(sandbox.Id).Sum(HostView.CpuTicks);
 }

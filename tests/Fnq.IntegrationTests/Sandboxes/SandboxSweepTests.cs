@@ -15,7 +15,7 @@ public sealed class SandboxSweepTests(SandboxHost host) : IClassFixture<SandboxH
         using var worker = Process.Start(new ProcessStartInfo("dotnet",
             [typeof(SandboxSweepTests).Assembly.Location, "-method", $"{typeof(SandboxSweepTests).FullName}.{nameof(Hold_a_sandbox)}", "-explicit", "only"])
         {
-            Environment = { [StateVariable] = host.Options.StateFolder },
+            Environment = { [StateVariable] = host.Options.StateFolder, [SandboxHost.ParentVariable] = host.Folder },
         })!;
         var slots = Path.Join(host.Options.StateFolder, "slots");
         var running = Path.Join(host.Options.StateFolder, "held");

@@ -25,8 +25,6 @@ internal sealed class OciRuntime(string path, IReadOnlyList<string> globalArgume
             NetworkNamespace? network = null;
             try
             {
-                // Lets this thread change its mount namespace; unshared for the thread only.
-                _ = Native.Check(Native.Unshare(Native.CloneFs), "unshare folders");
                 network = NetworkNamespace.Create(hostNetwork);
                 write(network);
                 Run(folder, pipes, view, limit);

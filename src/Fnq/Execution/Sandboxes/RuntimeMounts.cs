@@ -52,7 +52,7 @@ internal sealed class RuntimeMounts : IDisposable
         }
     });
 
-    /// <summary>For a thread with folders of its own. Only plain system calls until it leaves: a thread started inside would stay there.</summary>
+    /// <summary>For a thread that ends soon. Only plain system calls until it leaves: a thread started inside would stay there.</summary>
     internal void Enter() => Enter(_own);
 
     internal void Leave() => Enter(_host);
@@ -71,7 +71,6 @@ internal sealed class RuntimeMounts : IDisposable
             Exception? failure = null;
             try
             {
-                _ = Native.Check(Native.Unshare(Native.CloneFs), "unshare folders");
                 try
                 {
                     work();
@@ -100,6 +99,13 @@ internal sealed class RuntimeMounts : IDisposable
         return done.Task;
     }
 
-    private static void Enter(SafeFileHandle mounts) =>
+    /// <summary>
+    /// Whoever enters has root and current folder to itself. Each time anew: .NET may have started a thread of its own from
+    /// this one meanwhile, for its compiler or collector, and that shares them again.
+    /// </summary>
+    private static void Enter(SafeFileHandle mounts)
+    {
+        _ = Native.Check(Native.Unshare(Native.CloneFs), "unshare folders");
         _ = Native.Check(Native.SetNamespace((int)mounts.DangerousGetHandle(), Native.CloneNewNs), "enter a mount namespace");
+    }
 }
