@@ -13,6 +13,7 @@ missing_packages() { # broker=yes|no database=yes|no
   needs gcc gcc
   [[ -f /usr/include/stdio.h ]] || echo libc6-dev
   needs ip iproute2
+  needs nft nftables
   needs ps procps
   needs mount mount
   needs mkfs.ext4 e2fsprogs
