@@ -74,7 +74,7 @@ say "up after $(cut -d. -f1 /proc/uptime) s; controllers: $(</sys/fs/cgroup/cgro
 check "there is only cgroup v2" only_version_2
 for namespace in $FNQ_VM_NAMESPACES; do
   if [[ $namespace == *.Sandboxes ]]; then
-    for runtime in crun runc; do
+    for runtime in ${FNQ_VM_OCI_RUNTIMES:-crun runc}; do
       say "== with $runtime"
       FNQ_TEST_OCI_RUNTIME=$runtime dotnet_suite Fnq.IntegrationTests "$namespace"
     done

@@ -6,6 +6,7 @@
 #   FNQ_VM_RELEASE            Debian release of the guest: bookworm (default), trixie
 #   FNQ_VM_ACCELERATOR        kvm or tcg; without it KVM if it boots a kernel here
 #   FNQ_VM_DEADLINE_SECONDS   when a guest that hangs is ended (3000)
+#   FNQ_VM_OCI_RUNTIMES       what the tests of Sandboxes run with: crun runc
 #   FNQ_VM_FILTER             only tests whose method has this word
 #
 # The guest has no network, and what it writes vanishes with it. Its console is kept in $FNQ_DATA/log.
@@ -99,7 +100,8 @@ run_guest() {
 make_root "$RELEASE"
 make_tools
 choose_accelerator
-make_repository "FNQ_VM_NAMESPACES=$*" "FNQ_VM_ACCELERATOR=$ACCELERATOR" "FILTER=${FNQ_VM_FILTER:-}"
+make_repository "FNQ_VM_NAMESPACES=$*" "FNQ_VM_ACCELERATOR=$ACCELERATOR" "FNQ_VM_OCI_RUNTIMES=${FNQ_VM_OCI_RUNTIMES:-crun runc}" \
+  "FILTER=${FNQ_VM_FILTER:-}"
 say "A guest of Debian $RELEASE on $ACCELERATOR ..."
 begun=$SECONDS
 : >"$WORK/results"
