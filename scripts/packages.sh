@@ -15,6 +15,7 @@ missing_packages() { # broker=yes|no database=yes|no
   needs ip iproute2
   needs ps procps
   needs mount mount
+  needs mkfs.ext4 e2fsprogs
   [[ -f /etc/ssl/certs/ca-certificates.crt ]] || echo ca-certificates
   needs npm npm
 }

@@ -1,12 +1,13 @@
 using Fnq.Contracts;
 using Fnq.Dispatch;
 using Fnq.Execution.Runtimes;
+using Fnq.Execution.Sandboxes;
 
 namespace Fnq.Execution;
 
 /// <summary>Before a deployment is called Successful: its runtime is installed here and its code unpacked.</summary>
 internal sealed partial class DeploymentPreparation(
-    RuntimeCatalog runtimes, ICodeFolders code, WarmPool pool, ILogger<DeploymentPreparation> logger) : IDeploymentPreparation
+    RuntimeCatalog runtimes, ICodeFolders code, ISandboxBackend sandboxes, WarmPool pool, ILogger<DeploymentPreparation> logger) : IDeploymentPreparation
 {
     public async Task<string?> PrepareAsync(Deployment deployment, CancellationToken cancellationToken)
     {
@@ -18,6 +19,11 @@ internal sealed partial class DeploymentPreparation(
             }
 
             await code.PrepareAsync(deployment, cancellationToken);
+            if (runtimes.Find(deployment.Runtime) is { } runtime)
+            {
+                sandboxes.Expect(runtime.RootFileSystem);
+            }
+
             return null;
         }
         catch (RuntimeInstallException error)

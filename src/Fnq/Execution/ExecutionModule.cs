@@ -20,7 +20,9 @@ internal sealed record ExecutionOptions
     public required string Sandbox { get; init; }
     public required bool Production { get; init; }
     public string? OciRuntime { get; init; }
-    
+    public IReadOnlyList<string> OciRuntimeArguments { get; init; } = [];
+    public required int PreparedSlots { get; init; }
+
     /// <summary>Shared by all workers of the host.</summary>
     public string SandboxStateFolder { get; init; } = "/run/fnq";
     public required WorkerOptions Worker { get; init; }
@@ -37,6 +39,9 @@ internal sealed class ExecutionModule(ExecutionOptions options) : IModule
         {
             StateFolder = options.SandboxStateFolder,
             OciRuntime = options.OciRuntime,
+            OciRuntimeArguments = options.OciRuntimeArguments,
+            PreparedSlots = options.PreparedSlots,
+            ImageFolder = Path.Combine(options.DataFolder, "images"),
             InitPath = Path.Combine(options.RuntimesFolder, RuntimeCatalog.Init),
         });
         services.AddSingleton(new ProcessSandboxOptions

@@ -37,6 +37,12 @@ internal sealed record FnqSettings
     /// <summary>Path or name of the OCI runtime; null tries crun, then runc.</summary>
     public required string? OciRuntime { get; init; }
 
+    /// <summary>Given to the OCI runtime before its command, such as <c>--platform=systrap</c>.</summary>
+    public required IReadOnlyList<string> OciRuntimeArguments { get; init; }
+
+    /// <summary>Sandboxes kept ready for each runtime in use; 0 makes each when it is needed.</summary>
+    public required int PreparedSlots { get; init; }
+
     /// <summary>Host-wide, shared by all workers of the host.</summary>
     public required string SandboxStateFolder { get; init; }
     public required bool LocalHandoff { get; init; }
@@ -74,6 +80,8 @@ internal sealed record FnqSettings
             Sandbox = read.OneOf("FNQ_SANDBOX", "oci", "process"),
             Production = read.Switch("FNQ_PRODUCTION", false),
             OciRuntime = read.Optional("FNQ_OCI_RUNTIME"),
+            OciRuntimeArguments = read.Text("FNQ_OCI_RUNTIME_ARGS", "").Split(' ', StringSplitOptions.RemoveEmptyEntries),
+            PreparedSlots = read.Number("FNQ_PREPARED_SLOTS", 2, 0, 100),
             SandboxStateFolder = read.Text("FNQ_SANDBOX_STATE", "/run/fnq"),
             LocalHandoff = read.Switch("FNQ_LOCAL_HANDOFF", true),
             StrictBilling = read.Switch("FNQ_BILLING_STRICT", false),
@@ -105,7 +113,8 @@ internal sealed record FnqSettings
         ("account", AccountId),
         ("region", Region),
         ("sandbox", Sandbox),
-        ("oci runtime", OciRuntime ?? "found at start"),
+        ("oci runtime", string.Join(' ', [OciRuntime ?? "found at start", .. OciRuntimeArguments])),
+        ("prepared slots", $"{PreparedSlots}"),
         ("local hand-off", LocalHandoff ? "on" : "off"),
         ("strict billing", StrictBilling ? "on" : "off"),
         ("worker memory", $"{Worker.MemoryMb} MiB"),

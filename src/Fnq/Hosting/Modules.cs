@@ -42,6 +42,8 @@ internal static class Modules
                 Sandbox = settings.Sandbox,
                 Production = settings.Production,
                 OciRuntime = settings.OciRuntime,
+                OciRuntimeArguments = settings.OciRuntimeArguments,
+                PreparedSlots = settings.PreparedSlots,
                 SandboxStateFolder = settings.SandboxStateFolder,
                 Worker = settings.Worker,
             }));

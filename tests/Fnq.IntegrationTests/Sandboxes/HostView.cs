@@ -34,6 +34,18 @@ internal static class HostView
     internal static List<string> CgroupFolders(string path) =>
         [.. CgroupLayout.Detect().Hierarchies.Select(h => Path.Join(h, path)).Where(Directory.Exists)];
 
+    /// <summary>A file of a group, by its name in v1 or in v2.</summary>
+    internal static string ReadCgroup(string path, params string[] names) => CgroupFolders(path)
+        .SelectMany(folder => names.Select(name => Path.Join(folder, name)))
+        .Where(File.Exists).Select(file => Read(file).Trim()).First();
+
+    /// <summary>Loop devices whose image lies in a folder.</summary>
+    internal static List<string> LoopDevices(string folder) =>
+    [
+        .. Directory.EnumerateDirectories("/sys/block", "loop*")
+            .Where(d => Read(Path.Join(d, "loop/backing_file")).StartsWith(folder + "/", StringComparison.Ordinal)),
+    ];
+
     private static string Read(string file)
     {
         try

@@ -13,7 +13,11 @@ public sealed class SandboxHost : IAsyncLifetime
     private readonly List<ISandbox> _sandboxes = [];
     private OciSandboxBackend? _backend;
 
-    internal string Folder { get; } = Path.Join(Path.GetTempPath(), "fnq-sandbox-tests", Guid.NewGuid().ToString("N")[..8]);
+    /// <summary>For a process that is killed in the middle: where somebody else clears away what is left.</summary>
+    internal const string ParentVariable = "FNQ_TEST_HOST_PARENT";
+
+    internal string Folder { get; } = Path.Join(
+        Environment.GetEnvironmentVariable(ParentVariable) ?? Path.Join(Path.GetTempPath(), "fnq-sandbox-tests"), Guid.NewGuid().ToString("N")[..8]);
 
     internal ISandboxBackend Backend => _backend!;
 
@@ -42,6 +46,8 @@ public sealed class SandboxHost : IAsyncLifetime
         OciRuntime = runtime,
         FirstHostUid = 800_000_000,
         CgroupParent = "fnq-tests",
+        ImageFolder = Path.Join(stateFolder, "images"),
+        PreparedSlots = 0,
         MaxSandboxes = 64,
     };
 

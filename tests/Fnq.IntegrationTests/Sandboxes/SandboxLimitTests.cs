@@ -14,7 +14,7 @@ public sealed class SandboxLimitTests(SandboxHost host) : IClassFixture<SandboxH
         Assert.True(exited.Status is -9 or 137, $"status {exited.Status}");
         var usage = sandbox.ReadUsage();
         Assert.True(usage.OutOfMemoryKills >= 1, $"{usage}");
-        Assert.InRange(usage.PeakMemoryBytes, 100 << 20, (128 + OciConfiguration.MemoryAllowanceMb) << 20);
+        Assert.InRange(usage.PeakMemoryBytes, 100 << 20, (128 + CgroupLimits.MemoryAllowanceMb) << 20);
     }
 
     [Fact]
@@ -83,6 +83,23 @@ public sealed class SandboxLimitTests(SandboxHost host) : IClassFixture<SandboxH
         await sandbox.ReadUntilAsync("ready");
         await sandbox.TerminateAsync(CancellationToken.None);
         Assert.Equal(new SandboxEvent.MainExited(5), await sandbox.NextEventAsync());
+    }
+
+    [Fact]
+    public async Task All_together_leave_a_part_of_the_host_and_the_largest_gets_no_more_than_that()
+    {
+        var sandbox = await host.CreateAsync(memorySizeMb: 10_240);
+        sandbox.LimitCpu(initialising: false);
+        var most = CgroupLimits.PoolCpuQuota(Environment.ProcessorCount, host.Options.PoolPercent);
+        Assert.True(most < Environment.ProcessorCount * CgroupLimits.CpuPeriodMicroseconds);
+        var own = $"fnq-tests/{sandbox.Id[..sandbox.Id.LastIndexOf('-')]}/{sandbox.Id[(sandbox.Id.LastIndexOf('-') + 1)..]}";
+        foreach (var group in (string[])["fnq-tests", own])
+        {
+            Assert.Equal(most, int.Parse(HostView.ReadCgroup(group, "cpu.cfs_quota_us", "cpu.max").Split(' ')[0]));
+        }
+        Assert.InRange(
+            long.Parse(HostView.ReadCgroup("fnq-tests", "memory.limit_in_bytes", "memory.max")),
+            1, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes * host.Options.PoolPercent / 100);
     }
 
     /// <summary>Of everything in the sandbox, in hundredths of a second.</summary>

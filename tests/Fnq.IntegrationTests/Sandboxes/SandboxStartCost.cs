@@ -44,5 +44,38 @@ public sealed class SandboxStartCost(SandboxHost host, ITestOutputHelper output)
             $"{runtime} seccomp={seccomp} parallel={parallel}: start p50 {At(starts, 50):F1} p95 {At(starts, 95):F1} ms; dispose p50 {At(ends, 50):F1} p95 {At(ends, 95):F1} ms"));
     }
 
+    /// <summary>/tmp in memory, /tmp on an image, and out of the stock: turn by turn, so that the machine's load is the same for all.</summary>
+    [Fact(Explicit = true)]
+    public async Task With_and_without_a_stock()
+    {
+        var backends = new Dictionary<string, OciSandboxBackend>();
+        var starts = new Dictionary<string, List<double>>();
+        foreach (var (name, slots) in ((string, int)[])[("tmpfs", 0), ("scratch", 0), ("stock", 2)])
+        {
+            var options = SandboxHost.OptionsFor(Path.Join(host.Folder, name), null) with { PreparedSlots = slots, PreparationQuiet = TimeSpan.Zero };
+            backends[name] = new OciSandboxBackend(
+                name == "tmpfs" ? options with { ImageFolder = "/proc/none" } : options, TimeProvider.System, NullLogger<OciSandboxBackend>.Instance);
+            starts[name] = [];
+            await (await backends[name].CreateAsync(host.Spec(storageMb: 512), CancellationToken.None)).DisposeAsync();
+        }
+        for (var round = 0; round < 40; round++)
+        {
+            foreach (var (name, backend) in backends)
+            {
+                await SandboxSteps.EventuallyAsync(() => backends["stock"].Prepared().Count == 2, () => "a full stock");
+                var began = TimeProvider.System.GetTimestamp();
+                var sandbox = await backend.CreateAsync(host.Spec(storageMb: 512), CancellationToken.None);
+                starts[name].Add(TimeProvider.System.GetElapsedTime(began).TotalMilliseconds);
+                await sandbox.DisposeAsync();
+            }
+        }
+        foreach (var (name, backend) in backends)
+        {
+            await backend.DisposeAsync();
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"{name}: start p50 {At(starts[name], 50):F1} p95 {At(starts[name], 95):F1} ms"));
+        }
+    }
+
     private static double At(List<double> values, int percent) => values.Order().ElementAt(values.Count * percent / 100);
 }

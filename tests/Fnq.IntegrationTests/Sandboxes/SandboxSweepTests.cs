@@ -15,7 +15,7 @@ public sealed class SandboxSweepTests(SandboxHost host) : IClassFixture<SandboxH
         using var worker = Process.Start(new ProcessStartInfo("dotnet",
             [typeof(SandboxSweepTests).Assembly.Location, "-method", $"{typeof(SandboxSweepTests).FullName}.{nameof(Hold_a_sandbox)}", "-explicit", "only"])
         {
-            Environment = { [StateVariable] = host.Options.StateFolder },
+            Environment = { [StateVariable] = host.Options.StateFolder, [SandboxHost.ParentVariable] = host.Folder },
         })!;
         var slots = Path.Join(host.Options.StateFolder, "slots");
         var running = Path.Join(host.Options.StateFolder, "held");
@@ -28,9 +28,14 @@ public sealed class SandboxSweepTests(SandboxHost host) : IClassFixture<SandboxH
         await host.Backend.SweepAsync(CancellationToken.None);
         Assert.NotEmpty(HostView.ProcessesBelow("/" + cgroup));
 
+        // The one that runs, and two that stand by.
+        var images = Path.Join(host.Options.StateFolder, "images");
+        Assert.Equal(3, HostView.LoopDevices(images).Count);
+
         worker.Kill();
         await worker.WaitForExitAsync();
         await SandboxSteps.EventuallyAsync(() => HostView.ProcessesBelow("/" + cgroup).Count == 0, () => "the end of its processes by the lifeline alone");
+        await SandboxSteps.EventuallyAsync(() => HostView.LoopDevices(images).Count == 0, () => "the end of its loop devices by nobody's hand");
         Assert.NotEmpty(HostView.CgroupFolders(cgroup));
 
         await host.Backend.SweepAsync(CancellationToken.None);
@@ -46,8 +51,10 @@ public sealed class SandboxSweepTests(SandboxHost host) : IClassFixture<SandboxH
     public async Task Hold_a_sandbox()
     {
         var state = Environment.GetEnvironmentVariable(StateVariable)!;
-        using var backend = new OciSandboxBackend(SandboxHost.OptionsFor(state, null), TimeProvider.System, NullLogger<OciSandboxBackend>.Instance);
+        var options = SandboxHost.OptionsFor(state, null) with { PreparedSlots = 2 };
+        using var backend = new OciSandboxBackend(options, TimeProvider.System, NullLogger<OciSandboxBackend>.Instance);
         var sandbox = await backend.CreateAsync(host.Spec(), CancellationToken.None);
+        await SandboxSteps.EventuallyAsync(() => backend.Prepared().Count == 2, () => "a stock");
         await sandbox.StartScriptAsync("(setsid sleep 1000 &); echo ready; sleep 1000");
         await sandbox.ReadUntilAsync("ready");
         var draft = Path.Join(state, "held.draft");

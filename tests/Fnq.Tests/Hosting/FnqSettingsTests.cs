@@ -46,6 +46,14 @@ public sealed class FnqSettingsTests
     }
 
     [Fact]
+    public void Arguments_of_the_oci_runtime_are_split_on_spaces_and_on_nothing_else()
+    {
+        var settings = new Dictionary<string, string?>(Least) { ["FNQ_OCI_RUNTIME_ARGS"] = " --platform=systrap  --debug-log='$(x);' " };
+        Assert.Equal(["--platform=systrap", "--debug-log='$(x);'"], FnqSettings.Read(settings).OciRuntimeArguments);
+        Assert.Empty(FnqSettings.Read(Least).OciRuntimeArguments);
+    }
+
+    [Fact]
     public void No_secret_is_described() =>
         Assert.DoesNotContain(FnqSettings.Read(Least).Describe(), pair => pair.Value.Contains("geheim", StringComparison.Ordinal));
 }

@@ -1,31 +1,53 @@
-using System.Globalization;
+using System.Text;
 
 namespace Fnq.Execution.Sandboxes;
 
 /// <summary>What is done to control groups by their path alone, so that it also works on those of a dead worker.</summary>
 internal sealed class CgroupTree(CgroupLayout layout, TimeProvider time)
 {
-    /// <summary>Caps all sandboxes of the host together. Best effort: inside a container the parent may not be ours to limit.</summary>
-    internal bool TryLimitPool(string parent, long bytes)
+    /// <summary>
+    /// Caps all sandboxes of the host together. Best effort: inside a container the parent may not be ours to limit.
+    /// Returns the controllers that could not be limited.
+    /// </summary>
+    internal IReadOnlyList<string> LimitPool(string parent, IReadOnlyList<CgroupWrite> limits)
     {
+        if (layout.IsUnified)
+        {
+            ShareControllers(parent, limits.Select(l => l.Controller).Distinct());
+        }
+        var unlimited = new List<string>();
+        foreach (var limit in limits)
+        {
+            try
+            {
+                var folder = layout.FolderOf(limit.Controller, parent) ?? throw new IOException($"no {limit.Controller} controller");
+                Directory.CreateDirectory(folder);
+                // Opening what is not there must not make it.
+                using var file = new FileStream(Path.Join(folder, limit.File), FileMode.Open, FileAccess.Write);
+                file.Write(Encoding.ASCII.GetBytes(limit.Value));
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                unlimited.Add(limit.Controller);
+            }
+        }
+        return [.. unlimited.Distinct()];
+    }
+
+    /// <summary>A v2 group has the files of a controller only when its parent hands it down.</summary>
+    private void ShareControllers(string parent, IEnumerable<string> controllers)
+    {
+        foreach (var controller in controllers)
+        {
+            TryWrite(Path.Join(layout.UnifiedMount, "cgroup.subtree_control"), "+" + controller);
+        }
         try
         {
-            foreach (var hierarchy in layout.Hierarchies)
-            {
-                Directory.CreateDirectory(Path.Join(hierarchy, parent));
-            }
-            var folder = layout.FolderOf("memory", parent);
-            var file = Path.Join(folder, layout.IsUnified ? "memory.max" : "memory.limit_in_bytes");
-            if (folder is null || !File.Exists(file))
-            {
-                return false;
-            }
-            File.WriteAllText(file, bytes.ToString(CultureInfo.InvariantCulture));
-            return true;
+            Directory.CreateDirectory(Path.Join(layout.UnifiedMount, parent));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return false;
+            // The limits will say so.
         }
     }
 
@@ -47,6 +69,10 @@ internal sealed class CgroupTree(CgroupLayout layout, TimeProvider time)
             await Task.Delay(TimeSpan.FromMilliseconds(2), time);
         }
     }
+
+    internal IEnumerable<int> Processes(string path) => layout.Hierarchies.Take(1)
+        .SelectMany(hierarchy => ReadLines(Path.Join(hierarchy, path, "cgroup.procs")))
+        .Select(line => int.TryParse(line, out var pid) ? pid : 0);
 
     private int KillAll(string path)
     {
@@ -145,7 +171,7 @@ internal sealed class CgroupTree(CgroupLayout layout, TimeProvider time)
                 File.WriteAllText(file, value);
             }
         }
-        catch (IOException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             // The group vanished with its last process, or is the root of a v2 tree.
         }

@@ -21,6 +21,9 @@ internal sealed class ControlChannel(Socket socket) : IDisposable
     /// <summary>Completes when process 1 is gone.</summary>
     internal Task Ended => _reading;
 
+    /// <summary>Asks the socket itself: an end that nobody has read yet counts too.</summary>
+    internal bool IsSilent => !_reading.IsCompleted && !socket.Poll(0, SelectMode.SelectRead);
+
     internal void Open() => _reading = ReadAsync();
 
     internal ValueTask StartAsync(ReadOnlyMemory<byte> frame, CancellationToken cancellationToken)

@@ -12,6 +12,11 @@ internal interface ISandboxBackend
     /// <summary>Makes a sandbox whose process 1 stands by and whose Runtime API listener is bound; nothing of the user runs yet.</summary>
     Task<ISandbox> CreateAsync(SandboxSpec spec, CancellationToken cancellationToken);
 
+    /// <summary>A hint: sandboxes with this root file system will be asked for.</summary>
+    void Expect(string rootFileSystem)
+    {
+    }
+
     /// <summary>Removes what dead owners left on this host. Runs at start and now and then.</summary>
     Task SweepAsync(CancellationToken cancellationToken);
 }

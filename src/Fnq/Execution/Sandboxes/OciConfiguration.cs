@@ -12,16 +12,25 @@ internal sealed record OciInput(
     string NetworkPath,
     string CgroupPath,
     int FirstHostUid,
-    byte[]? Seccomp);
+    byte[]? Seccomp)
+{
+    /// <summary>Where /tmp is mounted already; null for memory of the function.</summary>
+    public string? TmpFolder { get; init; }
+
+    /// <summary>Code and layers are mounted later, in the folders that stand in for them now.</summary>
+    public bool IsPrepared { get; init; }
+
+    /// <summary>See <see cref="CgroupLimits.CpuQuota"/>.</summary>
+    public required int CpuQuotaMax { get; init; }
+}
 
 /// <summary>Writes the OCI configuration: what a sandbox may see and use. The settings are those of promises 4.</summary>
 internal static class OciConfiguration
 {
     internal const int FunctionUid = 1_000;
     internal const int UidsPerSlot = 65_536;
-    internal const int MemoryAllowanceMb = 16;
     private const int ProcessesMax = 1_024;
-    private const int InodesPerMb = 64;
+    internal const int InodesPerMb = 64;
     private const long Mebibyte = 1 << 20;
 
     internal static byte[] Write(OciInput input)
@@ -99,9 +108,17 @@ internal static class OciConfiguration
         json.WriteStartArray("mounts");
         WriteMount(json, "/proc", "proc", "proc", "nosuid", "noexec", "nodev");
         WriteMount(json, "/dev", "tmpfs", "tmpfs", "nosuid", "noexec", "mode=755", "size=64k", "nr_inodes=64");
-        WriteMount(json, "/tmp", "tmpfs", "tmpfs", "nosuid", "nodev", "mode=1777", size, inodes);
-        WriteMount(json, "/var/task", "bind", spec.CodeFolder, "bind", "ro", "nosuid", "nodev");
-        WriteMount(json, "/opt", "bind", spec.LayersFolder ?? input.EmptyFolder, "bind", "ro", "nosuid", "nodev");
+        if (input.TmpFolder is { } tmp)
+        {
+            WriteMount(json, "/tmp", "bind", tmp, "bind", "rw", "nosuid", "nodev");
+        }
+        else
+        {
+            WriteMount(json, "/tmp", "tmpfs", "tmpfs", "nosuid", "nodev", "mode=1777", size, inodes);
+        }
+        string[] readOnly = input.IsPrepared ? ["bind", "ro", "nosuid", "nodev", "rslave"] : ["bind", "ro", "nosuid", "nodev"];
+        WriteMount(json, "/var/task", "bind", spec.CodeFolder, readOnly);
+        WriteMount(json, "/opt", "bind", spec.LayersFolder ?? input.EmptyFolder, readOnly);
         WriteMount(json, "/var/rapid/init", "bind", input.InitPath, "bind", "ro", "nosuid", "nodev");
         json.WriteEndArray();
     }
@@ -134,7 +151,12 @@ internal static class OciConfiguration
         WriteMapping(json, "uidMappings", input.FirstHostUid);
         WriteMapping(json, "gidMappings", input.FirstHostUid);
         json.WriteString("cgroupsPath", input.CgroupPath);
-        WriteResources(json, input.Spec);
+        if (input.IsPrepared)
+        {
+            // A private root would cut off what is mounted later.
+            json.WriteString("rootfsPropagation", "rslave");
+        }
+        WriteResources(json, input.Spec, input.CpuQuotaMax);
         WriteStrings(json, "maskedPaths", "/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
             "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/proc/interrupts");
         WriteStrings(json, "readonlyPaths", "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger");
@@ -146,9 +168,9 @@ internal static class OciConfiguration
         json.WriteEndObject();
     }
 
-    private static void WriteResources(Utf8JsonWriter json, SandboxSpec spec)
+    private static void WriteResources(Utf8JsonWriter json, SandboxSpec spec, int cpuQuotaMax)
     {
-        var memory = (spec.MemorySizeMb + MemoryAllowanceMb) * Mebibyte;
+        var memory = CgroupLimits.MemoryBytes(spec.MemorySizeMb);
         json.WriteStartObject("resources");
         json.WriteStartObject("memory");
         json.WriteNumber("limit", memory);
@@ -158,9 +180,9 @@ internal static class OciConfiguration
         json.WriteNumber("limit", ProcessesMax + 8);
         json.WriteEndObject();
         json.WriteStartObject("cpu");
-        json.WriteNumber("shares", Math.Clamp(spec.MemorySizeMb, 2, 262_144));
-        json.WriteNumber("period", SandboxCgroup.CpuPeriodMicroseconds);
-        json.WriteNumber("quota", SandboxCgroup.CpuQuota(spec.MemorySizeMb, initialising: true));
+        json.WriteNumber("shares", CgroupLimits.CpuShares(spec.MemorySizeMb));
+        json.WriteNumber("period", CgroupLimits.CpuPeriodMicroseconds);
+        json.WriteNumber("quota", CgroupLimits.CpuQuota(spec.MemorySizeMb, initialising: true, cpuQuotaMax));
         json.WriteEndObject();
         json.WriteStartArray("devices");
         WriteDevice(json, allow: false, minor: null, "rwm");

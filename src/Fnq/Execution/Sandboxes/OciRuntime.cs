@@ -4,7 +4,7 @@ using Microsoft.Win32.SafeHandles;
 namespace Fnq.Execution.Sandboxes;
 
 /// <summary>Calls an OCI runtime program. One thread per call, which ends with it: its namespaces are never anybody else's.</summary>
-internal sealed class OciRuntime(string path, SafeFileHandle hostNetwork, SafeFileHandle hostMounts, SafeFileHandle mountsForRuntime)
+internal sealed class OciRuntime(string path, IReadOnlyList<string> globalArguments, SafeFileHandle hostNetwork, RuntimeMounts mounts)
 {
     internal string Path => path;
 
@@ -17,7 +17,7 @@ internal sealed class OciRuntime(string path, SafeFileHandle hostNetwork, SafeFi
 
     /// <summary>Makes the network namespace, lets <paramref name="write"/> finish the bundle, runs the runtime, and returns when process 1 stands by.</summary>
     internal Task<NetworkNamespace> CreateAsync(
-        string folder, SandboxPipes pipes, IReadOnlyList<(string Source, string Target)> binds, TimeSpan limit, Action<NetworkNamespace> write)
+        string folder, SandboxPipes pipes, RuntimeView view, TimeSpan limit, Action<NetworkNamespace> write)
     {
         var done = new TaskCompletionSource<NetworkNamespace>(TaskCreationOptions.RunContinuationsAsynchronously);
         new Thread(() =>
@@ -25,11 +25,9 @@ internal sealed class OciRuntime(string path, SafeFileHandle hostNetwork, SafeFi
             NetworkNamespace? network = null;
             try
             {
-                // Lets this thread change its mount namespace; unshared for the thread only.
-                _ = Native.Check(Native.Unshare(Native.CloneFs), "unshare folders");
                 network = NetworkNamespace.Create(hostNetwork);
                 write(network);
-                Run(folder, pipes, binds, limit);
+                Run(folder, pipes, view, limit);
                 done.SetResult(network);
             }
             // Whatever it was, it belongs to the caller; an exception here would end the worker.
@@ -43,32 +41,29 @@ internal sealed class OciRuntime(string path, SafeFileHandle hostNetwork, SafeFi
         return done.Task;
     }
 
-    private void Run(string folder, SandboxPipes pipes, IReadOnlyList<(string Source, string Target)> binds, TimeSpan limit)
+    private void Run(string folder, SandboxPipes pipes, RuntimeView view, TimeSpan limit)
     {
         var log = System.IO.Path.Join(folder, "runtime.log");
         string[] arguments =
         [
-            "--log", log, "--log-format", "json", "--root", System.IO.Path.Join(folder, "state"),
+            .. globalArguments, "--log", log, "--log-format", "json", "--root", System.IO.Path.Join(folder, "state"),
             "run", "--detach", "--preserve-fds", "1", "--bundle", folder, System.IO.Path.GetFileName(folder),
         ];
-        EnterMounts(mountsForRuntime);
+        mounts.Enter();
         int pid;
         try
         {
-            foreach (var (source, target) in binds)
-            {
-                _ = Native.Check(Native.Mount(source, target, null, Native.MountBind, null), $"show {source} to the OCI runtime");
-            }
+            view.Show();
             pid = ChildProgram.Start(
                 path, arguments, Descriptor(pipes.Input), Descriptor(pipes.OutputWriter), (int)pipes.ControlPeer.DangerousGetHandle());
         }
         finally
         {
-            EnterMounts(hostMounts);
+            mounts.Leave();
         }
         pipes.CloseFarEnds();
         var status = ChildProgram.WaitFor(pid, limit);
-        Hide(binds);
+        Hide(view);
         if (status != 0)
         {
             var reason = status is null ? $"did not answer in {limit.TotalSeconds} s" : $"ended with {status}";
@@ -77,21 +72,15 @@ internal sealed class OciRuntime(string path, SafeFileHandle hostNetwork, SafeFi
     }
 
     /// <summary>The sandbox has its own copy by now. What stays here when this fails goes with the bundle's folder.</summary>
-    private void Hide(IReadOnlyList<(string Source, string Target)> binds)
+    private void Hide(RuntimeView view)
     {
-        if (binds.Count > 0)
+        if (!view.IsEmpty)
         {
-            EnterMounts(mountsForRuntime);
-            foreach (var (_, target) in binds)
-            {
-                _ = Native.Unmount(target, Native.UnmountDetach);
-            }
-            EnterMounts(hostMounts);
+            mounts.Enter();
+            view.Hide();
+            mounts.Leave();
         }
     }
-
-    private static void EnterMounts(SafeFileHandle mounts) =>
-        _ = Native.Check(Native.SetNamespace(Descriptor(mounts), Native.CloneNewNs), "enter a mount namespace");
 
     private static string LastError(string log)
     {

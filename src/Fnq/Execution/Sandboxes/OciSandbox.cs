@@ -4,6 +4,9 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Fnq.Execution.Sandboxes;
 
+/// <summary>What is held for one sandbox, and let go of with it.</summary>
+internal sealed record SandboxParts(NetworkNamespace Network, SandboxCgroup Cgroup, SandboxPipes Pipes, TmpVolume? Tmp);
+
 internal sealed class OciSandbox : ISandbox
 {
     private static readonly TimeSpan KillPatience = TimeSpan.FromSeconds(5);
@@ -13,23 +16,31 @@ internal sealed class OciSandbox : ISandbox
     private readonly NetworkNamespace _network;
     private readonly SandboxCgroup _cgroup;
     private readonly ControlChannel _control;
-    private readonly int _memorySizeMb;
+    private readonly TmpVolume? _tmp;
+    private readonly int _cpuQuotaMax;
+    private int _memorySizeMb;
     private readonly Lock _freezing = new();
     private bool _frozen;
     private int _disposed;
 
-    internal OciSandbox(
-        OciSandboxBackend backend, Slot slot, SandboxSpec spec, NetworkNamespace network, SandboxCgroup cgroup, SandboxPipes pipes)
+    internal OciSandbox(OciSandboxBackend backend, Slot slot, SandboxParts parts, int memorySizeMb, int cpuQuotaMax)
     {
         _backend = backend;
         _slot = slot;
-        _network = network;
-        _cgroup = cgroup;
-        _memorySizeMb = spec.MemorySizeMb;
-        _control = new ControlChannel(pipes.Control);
-        Output = pipes.Output;
+        _network = parts.Network;
+        _cgroup = parts.Cgroup;
+        _tmp = parts.Tmp;
+        _memorySizeMb = memorySizeMb;
+        _cpuQuotaMax = cpuQuotaMax;
+        _control = new ControlChannel(parts.Pipes.Control);
+        Output = parts.Pipes.Output;
         _control.Open();
     }
+
+    internal Slot Slot => _slot;
+
+    /// <summary>Process 1 is there and has said nothing: true of one that stands by.</summary>
+    internal bool StandsBy => _control.IsSilent;
 
     public string Id => _slot.Name;
 
@@ -65,7 +76,14 @@ internal sealed class OciSandbox : ISandbox
         }
     }
 
-    public void LimitCpu(bool initialising) => _cgroup.LimitCpu(SandboxCgroup.CpuQuota(_memorySizeMb, initialising));
+    public void LimitCpu(bool initialising) => _cgroup.LimitCpu(CgroupLimits.CpuQuota(_memorySizeMb, initialising, _cpuQuotaMax));
+
+    /// <summary>One that was made ahead of need gets the limits of what it will run.</summary>
+    internal void Resize(int memorySizeMb)
+    {
+        _cgroup.Resize(_memorySizeMb, memorySizeMb, CgroupLimits.CpuQuota(memorySizeMb, initialising: true, _cpuQuotaMax));
+        _memorySizeMb = memorySizeMb;
+    }
 
     public void Freeze()
     {
@@ -96,8 +114,10 @@ internal sealed class OciSandbox : ISandbox
         {
             return;
         }
+        _tmp?.Discard();
         _control.HangUp();
         await _backend.RemoveAsync(_slot);
+        _tmp?.Dispose();
         _cgroup.Dispose();
         _network.Dispose();
         Output.Dispose();

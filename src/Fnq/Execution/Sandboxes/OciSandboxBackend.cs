@@ -4,7 +4,7 @@ using Microsoft.Win32.SafeHandles;
 namespace Fnq.Execution.Sandboxes;
 
 /// <summary>Sandboxes as OCI bundles, run by crun, runc or another OCI runtime.</summary>
-internal sealed partial class OciSandboxBackend : ISandboxBackend, IDisposable
+internal sealed partial class OciSandboxBackend : ISandboxBackend, IDisposable, IAsyncDisposable
 {
     private static readonly TimeSpan RemovePatience = TimeSpan.FromSeconds(5);
 
@@ -16,8 +16,12 @@ internal sealed partial class OciSandboxBackend : ISandboxBackend, IDisposable
     private readonly SemaphoreSlim _choosing = new(1, 1);
     private OciRuntime? _runtime;
     private readonly SafeFileHandle _hostNetwork = Native.OpenHandle("/proc/self/ns/net", Native.OpenReadOnly);
-    private readonly SafeFileHandle _hostMounts = Native.OpenHandle("/proc/self/ns/mnt", Native.OpenReadOnly);
-    private readonly SafeFileHandle _runtimeMounts;
+    private readonly RuntimeMounts _mounts;
+    private readonly PreparedStock<OciSandbox> _stock;
+    private readonly int _cpuQuotaMax;
+    private TmpImages? _images;
+    private bool _hasWarnedOfTmp;
+    private int _disposed;
     private readonly byte[]? _seccomp;
     private readonly string _emptyFolder;
     private readonly ConcurrentDictionary<Slot, byte> _leftOver = new();
@@ -33,18 +37,35 @@ internal sealed partial class OciSandboxBackend : ISandboxBackend, IDisposable
         Directory.CreateDirectory(Path.Join(options.StateFolder, "sandboxes"));
         _slots = new SlotDirectory(options.StateFolder);
         _seccomp = options.Seccomp ? SeccompProfile.Load() : null;
-        _runtimeMounts = RuntimeMounts.Create(hidden: _layout.IsHybrid ? _layout.UnifiedMount : null);
-        var pool = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes * options.PoolMemoryPercent / 100;
-        if (!_cgroups.TryLimitPool(options.CgroupParent, pool))
+        _mounts = new RuntimeMounts(hidden: _layout.IsHybrid ? _layout.UnifiedMount : null);
+        _stock = new PreparedStock<OciSandbox>(
+            new PreparedStockOptions(options.PreparedSlots, options.PreparationQuiet, options.PreparedFor), PrepareAsync, s => s.StandsBy, time);
+        _cpuQuotaMax = CgroupLimits.PoolCpuQuota(Environment.ProcessorCount, options.PoolPercent);
+        var memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes * options.PoolPercent / 100;
+        var unlimited = _cgroups.LimitPool(options.CgroupParent, CgroupLimits.Pool(_layout.IsUnified, memory, _cpuQuotaMax));
+        if (unlimited.Count > 0)
         {
-            LogNoPoolLimit();
+            LogNoPoolLimit(string.Join(" and no ", unlimited));
         }
     }
 
     public string Name => "oci";
 
-    public async Task<ISandbox> CreateAsync(SandboxSpec spec, CancellationToken cancellationToken) =>
-        await CreateAsync(_runtime ?? await ChooseOnceAsync(cancellationToken), spec, cancellationToken);
+    public async Task<ISandbox> CreateAsync(SandboxSpec spec, CancellationToken cancellationToken)
+    {
+        var root = RootFileSystem.At(spec.RootFileSystem);
+        _stock.StartBegun();
+        try
+        {
+            var runtime = _runtime ?? await ChooseOnceAsync(cancellationToken);
+            cancellationToken.ThrowIfCancellationRequested();
+            return await TryTakeAsync(root, spec) ?? await MakeAsync(runtime, ClaimSlot(), spec, isPrepared: false, cancellationToken);
+        }
+        finally
+        {
+            _stock.StartEnded(root);
+        }
+    }
 
     public async Task SweepAsync(CancellationToken cancellationToken)
     {
@@ -64,6 +85,7 @@ internal sealed partial class OciSandboxBackend : ISandboxBackend, IDisposable
                 await SweepOwnerAsync(owner);
             }
         }
+        await _stock.TendAsync();
     }
 
     /// <summary>Removes everything a slot stands for. Never throws: what resists stays taken and is tried again.</summary>
@@ -87,111 +109,25 @@ internal sealed partial class OciSandboxBackend : ISandboxBackend, IDisposable
         LogLeftOver(slot.Name, reason);
     }
 
-    public void Dispose()
+    public void Dispose() => DisposeAsync().AsTask().GetAwaiter().GetResult();
+
+    public async ValueTask DisposeAsync()
     {
-        _ = _cgroups.RemoveAsync($"{_options.CgroupParent}/{_slots.Owner}", TimeSpan.Zero).Result;
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+        {
+            return;
+        }
+        await _stock.DisposeAsync();
+        _ = await _cgroups.RemoveAsync($"{_options.CgroupParent}/{_slots.Owner}", TimeSpan.Zero);
         _slots.Dispose();
         _hostNetwork.Dispose();
-        _hostMounts.Dispose();
-        _runtimeMounts.Dispose();
+        _mounts.Dispose();
+        _images?.Dispose();
         _choosing.Dispose();
     }
 
-    private async Task<ISandbox> CreateAsync(OciRuntime runtime, SandboxSpec spec, CancellationToken cancellationToken)
-    {
-        cancellationToken.ThrowIfCancellationRequested();
-        var slot = _slots.TryClaim(_options.MaxSandboxes)
-            ?? throw new SandboxException($"All {_options.MaxSandboxes} sandbox slots of this host are taken.");
-        SandboxPipes? pipes = null;
-        NetworkNamespace? network = null;
-        try
-        {
-            var firstUid = _options.FirstHostUid + (slot.Number * OciConfiguration.UidsPerSlot);
-            pipes = new SandboxPipes((uint)(firstUid + OciConfiguration.FunctionUid));
-            var folder = FolderOf(slot);
-            Directory.CreateDirectory(folder);
-            var paths = new ReachablePaths(folder);
-            var reachable = spec with
-            {
-                RootFileSystem = paths.Of(spec.RootFileSystem, "rootfs"),
-                CodeFolder = paths.Of(spec.CodeFolder, "code"),
-                LayersFolder = spec.LayersFolder is { } layers ? paths.Of(layers, "layers") : null,
-            };
-            var init = paths.Of(_options.InitPath, "init");
-            network = await runtime.CreateAsync(folder, pipes, paths.Binds, _options.CreateTimeout, made =>
-                File.WriteAllBytes(Path.Join(folder, "config.json"), OciConfiguration.Write(new OciInput(
-                    reachable, init, _emptyFolder, made.Path, $"/{CgroupPath(slot)}", firstUid, _seccomp))));
-            // Whoever gave up meanwhile gets no sandbox, and none is left.
-            cancellationToken.ThrowIfCancellationRequested();
-            return new OciSandbox(this, slot, spec, network, new SandboxCgroup(_layout, CgroupPath(slot)), pipes);
-        }
-        catch
-        {
-            pipes?.Dispose();
-            network?.Dispose();
-            await RemoveAsync(slot);
-            throw;
-        }
-    }
-
-    /// <summary>A failure is not kept: what was missing may be installed meanwhile.</summary>
-    private async Task<OciRuntime> ChooseOnceAsync(CancellationToken cancellationToken)
-    {
-        await _choosing.WaitAsync(cancellationToken);
-        try
-        {
-            return _runtime ??= await ChooseRuntimeAsync();
-        }
-        finally
-        {
-            _choosing.Release();
-        }
-    }
-
-    /// <summary>The first runtime that really brings a sandbox up and down on this host.</summary>
-    private async Task<OciRuntime> ChooseRuntimeAsync()
-    {
-        var names = _options.OciRuntime is { } chosen ? [chosen] : new[] { "crun", "runc" };
-        var reasons = new List<string>();
-        foreach (var name in names)
-        {
-            var path = Path.IsPathRooted(name) ? name : OciRuntime.Find(name);
-            if (path is null || !File.Exists(path))
-            {
-                reasons.Add($"{name}: not installed");
-                continue;
-            }
-            var runtime = new OciRuntime(path, _hostNetwork, _hostMounts, _runtimeMounts);
-            try
-            {
-                await using var trial = await CreateAsync(runtime, TrialSpec(), CancellationToken.None);
-                await trial.KillProcessesAsync(CancellationToken.None);
-                LogReady(path, _layout.IsUnified ? "v2" : _layout.IsHybrid ? "v1 beside v2" : "v1", _options.StateFolder);
-                return runtime;
-            }
-            catch (SandboxException e)
-            {
-                reasons.Add(e.Message);
-                LogUnusable(path, e.Message);
-            }
-        }
-        throw new SandboxException($"No OCI runtime can run a sandbox on this machine. {string.Join("; ", reasons)}");
-    }
-
-    /// <summary>A root with nothing in it: process 1 is static and is mounted in.</summary>
-    private SandboxSpec TrialSpec()
-    {
-        var root = Path.Join(_options.StateFolder, "trial");
-        foreach (var folder in (string[])["dev", "proc", "tmp", "opt", "var/task", "var/rapid"])
-        {
-            Directory.CreateDirectory(Path.Join(root, folder));
-        }
-        using (File.Open(Path.Join(root, "var/rapid/init"), FileMode.OpenOrCreate, FileAccess.Write, FileShare.ReadWrite))
-        {
-            // Only a mount point.
-        }
-        return new SandboxSpec { RootFileSystem = root, CodeFolder = _emptyFolder, MemorySizeMb = 128, EphemeralStorageMb = 1 };
-    }
+    private Slot ClaimSlot() => _slots.TryClaim(_options.MaxSandboxes)
+        ?? throw new SandboxException($"All {_options.MaxSandboxes} sandbox slots of this host are taken.");
 
     private async Task SweepOwnerAsync(string owner)
     {

@@ -6,10 +6,10 @@ namespace Fnq.Execution.Sandboxes;
 /// </summary>
 internal sealed class ReachablePaths(string folder)
 {
-    private readonly List<(string Source, string Target)> _binds = [];
+    private readonly List<MountStep> _binds = [];
 
     /// <summary>Mounts that the OCI runtime needs while it makes the sandbox.</summary>
-    internal IReadOnlyList<(string Source, string Target)> Binds => _binds;
+    internal IReadOnlyList<MountStep> Binds => _binds;
 
     /// <summary>The path itself, or where it can be seen under <paramref name="name"/>.</summary>
     internal string Of(string path, string name)
@@ -27,7 +27,7 @@ internal sealed class ReachablePaths(string folder)
         {
             File.WriteAllBytes(target, []);
         }
-        _binds.Add((path, target));
+        _binds.Add(MountStep.Bind(path, target));
         return target;
     }
 

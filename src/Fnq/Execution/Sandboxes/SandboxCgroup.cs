@@ -7,10 +7,6 @@ namespace Fnq.Execution.Sandboxes;
 /// <summary>One sandbox's control group: files kept open, because they are read or written on every run.</summary>
 internal sealed class SandboxCgroup : IDisposable
 {
-    internal const int CpuPeriodMicroseconds = 20_000;
-    internal const int CpuQuotaMicrosecondsMin = 2_000;
-    internal const int MemoryMbPerVcpu = 1_769;
-
     private readonly CgroupLayout _layout;
     private readonly string _path;
     private readonly SafeFileHandle _cpu;
@@ -28,15 +24,57 @@ internal sealed class SandboxCgroup : IDisposable
         _memoryEvents = OpenFile("memory", layout.IsUnified ? "memory.events" : "memory.oom_control", FileAccess.Read);
     }
 
-    /// <summary>CPU time per period: the memory size's share, and while initialising one whole CPU if that is more.</summary>
-    internal static int CpuQuota(int memorySizeMb, bool initialising)
+    internal void LimitCpu(int quotaMicroseconds) =>
+        Write(_cpu, _layout.IsUnified ? CgroupLimits.CpuMax(quotaMicroseconds) : quotaMicroseconds.ToString(CultureInfo.InvariantCulture));
+
+    internal void Resize(int fromMb, int toMb, int cpuQuota) => Apply(CgroupLimits.Resize(_layout.IsUnified, fromMb, toMb, cpuQuota));
+
+    /// <summary>Best effort, once: what OCI runtimes do not set on every host.</summary>
+    internal void TryHarden(string? tmpDevice)
     {
-        var share = (int)((long)CpuPeriodMicroseconds * memorySizeMb / MemoryMbPerVcpu);
-        return Math.Max(initialising ? CpuPeriodMicroseconds : CpuQuotaMicrosecondsMin, share);
+        TryApply(CgroupLimits.Extra(_layout.IsUnified, tmpDevice));
+        TryRefuseHugePages();
     }
 
-    internal void LimitCpu(int quotaMicroseconds) =>
-        Write(_cpu, _layout.IsUnified ? $"{quotaMicroseconds} {CpuPeriodMicroseconds}" : quotaMicroseconds.ToString(CultureInfo.InvariantCulture));
+    /// <summary>For values that change once in a sandbox's life.</summary>
+    private void Apply(IReadOnlyList<CgroupWrite> writes)
+    {
+        foreach (var write in writes)
+        {
+            var folder = _layout.FolderOf(write.Controller, _path);
+            var file = Path.Join(folder, write.File);
+            if (folder is not null && (!write.Optional || File.Exists(file)))
+            {
+                File.WriteAllText(file, write.Value);
+            }
+        }
+    }
+
+    /// <summary>Best effort: a host may have a controller and refuse it the device.</summary>
+    private void TryApply(IReadOnlyList<CgroupWrite> writes)
+    {
+        foreach (var write in writes)
+        {
+            try
+            {
+                Apply([write]);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                // Then the sandbox goes without this one.
+            }
+        }
+    }
+
+    /// <summary>No huge pages, of whichever sizes this host has.</summary>
+    private void TryRefuseHugePages()
+    {
+        var pattern = _layout.IsUnified ? "hugetlb.*.max" : "hugetlb.*.limit_in_bytes";
+        if (_layout.FolderOf("hugetlb", _path) is { } folder && Directory.Exists(folder))
+        {
+            TryApply([.. Directory.EnumerateFiles(folder, pattern).Select(f => new CgroupWrite("hugetlb", Path.GetFileName(f), "0"))]);
+        }
+    }
 
     internal void Freeze() => SetFrozen(_layout.IsUnified ? "1" : "FROZEN");
 
