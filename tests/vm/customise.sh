@@ -15,9 +15,9 @@ for service in getty@tty1.service serial-getty@ttyS0.service apt-daily.timer apt
 done
 mkdir -p "$root/fnq" "$root/tools"
 cat >"$root/etc/fstab" <<'FSTAB'
-/dev/vda / ext4 noatime,errors=remount-ro 0 0
-/dev/vdb /tools ext4 noatime 0 0
-/dev/vdc /fnq ext4 noatime 0 0
+/dev/vda / ext4 errors=remount-ro 0 0
+/dev/vdb /tools ext4 defaults 0 0
+/dev/vdc /fnq ext4 defaults 0 0
 FSTAB
 echo fnq-guest >"$root/etc/hostname"
 printf '127.0.0.1 localhost fnq-guest\n::1 localhost\n' >"$root/etc/hosts"
