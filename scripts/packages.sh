@@ -31,6 +31,13 @@ missing_test_packages() {
   if [[ -x $FNQ_ROOT/tests/compose/run.sh ]]; then needs dockerd docker.io; fi
 }
 
+missing_vm_packages() {
+  if [[ -n ${FNQ_TEST_LONG:-} ]]; then
+    needs qemu-system-x86_64 qemu-system-x86
+    needs mke2fs e2fsprogs
+  fi
+}
+
 missing_bench_packages() { needs wrk wrk; }
 
 needs() { command -v "$1" >/dev/null || printf '%s\n' "$2"; } # command package
