@@ -96,11 +96,25 @@ public sealed class SessionTokenTests
             "User: arn:aws:sts::111122223333:assumed-role/lambda-basic-exec/hello is not authorized to perform: lambda:DeleteFunction on resource: hello "
             + "because no identity-based policy allows the lambda:DeleteFunction action", denied.Body, StringComparison.Ordinal);
 
+        Assert.Contains(" lambda DeleteFunction (DELETE ", Assert.Single(sample.Lines.All).Text, StringComparison.Ordinal);
+
         // An operation that nobody has named is nobody's but the users'.
         Assert.Equal(404, (await sample.SendAsync("GET", "/unnamed", credentials: credentials)).Status);
         Assert.Null(sample.Request);
         Assert.Equal(200, (await sample.SendAsync("GET", "/unnamed")).Status);
         Assert.NotNull(sample.Request);
+    }
+
+    [Fact]
+    public async Task Have_their_body_read_only_with_a_token_of_ours()
+    {
+        var sample = new FrontSample();
+        var credentials = await IssueAsync(sample);
+        var (own, strange) = (new MemoryStream(new byte[10]), new MemoryStream(new byte[10]));
+
+        Assert.Equal(200, (await sample.SendAsync("POST", Invoke, new byte[10], stream: own, credentials: credentials)).Status);
+        var refused = await sample.SendAsync("POST", Invoke, new byte[10], stream: strange, credentials: credentials with { SessionToken = "token" });
+        Assert.Equal(("UnrecognizedClientException", 0), (refused.ErrorType, strange.Position));
     }
 
     [Fact]
