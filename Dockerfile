@@ -28,12 +28,13 @@ RUN dotnet publish src/Fnq.Server --no-restore --configuration Release --output 
 RUN src/runtimes/build.sh init /publish
 
 FROM ${FNQ_BASE_IMAGE}
-# crun: sandboxes.  iproute2: their networks.  e2fsprogs: their /tmp, where loop devices are given.  curl: health checks.
+# crun: sandboxes.  nftables, iproute2: their networks.  e2fsprogs: their /tmp, where loop devices are given.
+# curl: health checks.
 # mmdebstrap, npm, skopeo, umoci: runtimes, which `fnq runtimes install` makes; it asks apt for the mirror, and apt
 # names only those whose lists it has, so they stay.
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-    ca-certificates crun curl debian-archive-keyring e2fsprogs iproute2 libssl3 mmdebstrap npm procps skopeo umoci
+    ca-certificates crun curl debian-archive-keyring e2fsprogs iproute2 libssl3 mmdebstrap nftables npm procps skopeo umoci
 # Sandbox users pass through this folder to runtimes and code: an OCI runtime opens them inside the user namespace.
 RUN groupadd --gid 10001 fnq && useradd --uid 10001 --gid fnq --no-create-home --home-dir /var/lib/fnq fnq \
  && install -d -o fnq -g fnq -m 0711 /var/lib/fnq

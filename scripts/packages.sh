@@ -13,6 +13,7 @@ missing_packages() { # broker=yes|no database=yes|no
   needs gcc gcc
   [[ -f /usr/include/stdio.h ]] || echo libc6-dev
   needs ip iproute2
+  needs nft nftables
   needs ps procps
   needs mount mount
   needs mkfs.ext4 e2fsprogs
@@ -28,6 +29,13 @@ missing_test_packages() {
   needs strace strace
   [[ -x /usr/bin/aws ]] || echo awscli
   if [[ -x $FNQ_ROOT/tests/compose/run.sh ]]; then needs dockerd docker.io; fi
+}
+
+missing_vm_packages() {
+  if [[ -n ${FNQ_TEST_LONG:-} ]]; then
+    needs qemu-system-x86_64 qemu-system-x86
+    needs mke2fs e2fsprogs
+  fi
 }
 
 missing_bench_packages() { needs wrk wrk; }

@@ -18,7 +18,7 @@ run_tests() {
   trap 'exit 143' TERM
 
   local packages
-  mapfile -t packages < <(missing_packages yes yes; missing_test_packages)
+  mapfile -t packages < <(missing_packages yes yes; missing_test_packages; missing_vm_packages)
   install_packages "${packages[@]}"
   timed "The build" build_all
   timed "The runtimes" build_runtimes
@@ -28,6 +28,7 @@ run_tests() {
   integration_suite
   script_suite tests/script/run.sh
   container_suites
+  vm_suite
   report_totals
 }
 
@@ -101,6 +102,12 @@ start_engine() {
   exports=$(<"$FNQ_DATA/log/engine.env")
   ( eval "$exports"; "$FNQ_ROOT/scripts/images.sh" env ) 2>&1 >"$FNQ_DATA/log/images.env" | tee -a "$FNQ_DATA/log/engine.log" >&2 || return 1
   cat "$FNQ_DATA/log/images.env" >>"$FNQ_DATA/log/engine.env"
+}
+
+# The sandboxes again on cgroup v2 alone, which most machines of users have and this one may not.
+vm_suite() {
+  [[ -n ${FNQ_TEST_LONG:-} ]] || return 0
+  script_suite tests/vm/run.sh Fnq.IntegrationTests.{Sandboxes,Lifecycle,Isolation}
 }
 
 build_all() {

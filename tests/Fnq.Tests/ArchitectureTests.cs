@@ -6,7 +6,7 @@ namespace Fnq.Tests;
 /// <summary>Who may know whom (style, section 1).</summary>
 public sealed class ArchitectureTests
 {
-    private static readonly Types Platform = Types.InAssembly(typeof(Dispatch.Deployment).Assembly);
+    private static readonly Types Platform = Types.InAssembly(typeof(Fnq.Dispatch.Deployment).Assembly);
 
     [Fact]
     public void Contracts_depend_on_nothing() =>

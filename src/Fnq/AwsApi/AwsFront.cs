@@ -16,16 +16,19 @@ internal sealed partial class AwsFront
 
     private readonly FrozenDictionary<string, IAwsService> _services;
     private readonly AccessKeyStore _keys;
+    private readonly SessionTokens _sessions;
     private readonly SignatureVerifier _verifier;
     private readonly BodyBudget _bodies = BodyBudget.OfThisMachine();
     private readonly AuditLog _audit;
     private readonly ILogger<AwsFront> _logger;
 
     public AwsFront(
-        IEnumerable<IAwsService> services, AccessKeyStore keys, SignatureVerifier verifier, AuditLog audit, ILogger<AwsFront> logger)
+        IEnumerable<IAwsService> services, AccessKeyStore keys, SessionTokens sessions, SignatureVerifier verifier, AuditLog audit,
+        ILogger<AwsFront> logger)
     {
         _services = services.ToFrozenDictionary(service => service.SigningName);
         _keys = keys;
+        _sessions = sessions;
         _verifier = verifier;
         _audit = audit;
         _logger = logger;
@@ -85,7 +88,9 @@ internal sealed partial class AwsFront
         seen.ServiceName = claim.Scope.Service;
         seen.Service = _services.GetValueOrDefault(claim.Scope.Service);
         RefuseEncoded(http);
-        var key = await _keys.FindAsync(claim.Scope.AccessKeyId, http.RequestAborted);
+        var key = claim.Token is { } token
+            ? await _sessions.FindAsync(claim.Scope.AccessKeyId, token, http.RequestAborted)
+            : await _keys.FindAsync(claim.Scope.AccessKeyId, http.RequestAborted);
 
         // Of a sender whose key nobody knows not a byte is read; its signature is worked out all the same.
         var body = key is null
@@ -97,7 +102,8 @@ internal sealed partial class AwsFront
             throw SignatureErrors.Of(refusal);
         }
 
-        await (seen.Service ?? throw RestJson.UnknownOperation()).HandleAsync(new AwsRequest
+        var service = seen.Service ?? throw RestJson.UnknownOperation();
+        var request = new AwsRequest
         {
             Http = http,
             Caller = key!.Caller,
@@ -105,7 +111,27 @@ internal sealed partial class AwsFront
             RequestId = requestId,
             RawPath = seen.Path,
             Body = body,
-        });
+        };
+        Authorize(request, service);
+        await service.HandleAsync(request);
+    }
+
+    /// <summary>Users of the account may do everything; a function what <see cref="FunctionPolicy"/> says. Before the operation looks at anything.</summary>
+    private static void Authorize(AwsRequest request, IAwsService service)
+    {
+        if (request.Caller.Function is null)
+        {
+            return;
+        }
+
+        // What has no name cannot be allowed.
+        var action = service.ActionOf(request.Http, request.Body) ?? throw RestJson.UnknownOperation();
+        if (!FunctionPolicy.Allows(action))
+        {
+            throw new AwsException(
+                StatusCodes.Status403Forbidden, "AccessDeniedException",
+                FunctionPolicy.Refusal(request.Caller, action, service.ResourceOf(request)), MessageMember.CapitalWithoutType);
+        }
     }
 
     /// <summary>No body is ever inflated: what is small here stays small.</summary>
@@ -147,7 +173,7 @@ internal sealed partial class AwsFront
                 Status = error.Status,
                 Error = error.Type,
                 Service = seen.ServiceName,
-                Operation = seen.Service?.OperationOf(http, seen.Body) ?? RefusedRequest.Nothing,
+                Operation = seen.Service?.ActionOf(http, seen.Body)?.Split(':')[^1] ?? RefusedRequest.Nothing,
                 AccessKeyId = seen.AccessKeyId,
                 Method = http.Request.Method,
                 Path = seen.Path,

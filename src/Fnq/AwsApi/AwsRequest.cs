@@ -35,10 +35,16 @@ internal interface IAwsService
     /// <param name="bytes">The announced length; for a body of unknown length what was seen before reading stopped.</param>
     AwsException BodyTooLarge(HttpContext http, long bytes);
 
-    ValueTask HandleAsync(AwsRequest request);
+    /// <summary>
+    /// What a request asks for, in the words of policies, such as <c>lambda:CreateFunction</c>; null when it asks for nothing
+    /// known. It may be nobody's yet: nothing is done, and the body is empty until it was read.
+    /// </summary>
+    string? ActionOf(HttpContext http, ReadOnlyMemory<byte> body);
 
-    /// <summary>What AWS calls that which the request asks for, null when it asks for nothing known. The body is empty until it was read.</summary>
-    string? OperationOf(HttpContext http, ReadOnlyMemory<byte> body) => null;
+    /// <summary>What the request would act on: an ARN, or <c>*</c>.</summary>
+    string ResourceOf(AwsRequest request) => "*";
+
+    ValueTask HandleAsync(AwsRequest request);
 
     /// <summary>Writes an error in the service's own protocol. Header x-amzn-RequestId is already set.</summary>
     ValueTask WriteErrorAsync(HttpContext http, Guid requestId, AwsException error);

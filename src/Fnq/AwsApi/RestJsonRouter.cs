@@ -7,6 +7,9 @@ namespace Fnq.AwsApi;
 internal readonly struct RouteValues(string[] names, string[] values)
 {
     public string this[string name] => values[Array.IndexOf(names, name)];
+
+    /// <summary>Null when the path has no such label.</summary>
+    public string? Find(string name) => Array.IndexOf(names, name) is >= 0 and var at ? values[at] : null;
 }
 
 /// <summary>How much body an operation takes, and its words for more (bytes seen → error).</summary>
@@ -24,7 +27,7 @@ internal sealed class RestJsonRouter(BodyLimit defaultLimit)
     /// <summary>By number of segments; within one, more literal segments first.</summary>
     private readonly Route[][] _routes = [.. Enumerable.Repeat(Array.Empty<Route>(), MaxSegments + 1)];
 
-    /// <param name="action">AWS's name of the operation in policies, for whoever audits or authorises.</param>
+    /// <param name="action">AWS's name of the operation in policies, for the policy and the audit; without one it is for users only.</param>
     public RestJsonRouter Map(
         string method, string template, Func<AwsRequest, RouteValues, ValueTask> handler, BodyLimit? bodyLimit = null, string? action = null)
     {
@@ -42,11 +45,19 @@ internal sealed class RestJsonRouter(BodyLimit defaultLimit)
         return Find(http.Request.Method, RawTarget.PathOf(http), ranges)?.BodyLimit ?? defaultLimit;
     }
 
-    /// <summary>Null for a path that is no operation's.</summary>
-    public string? OperationOf(HttpContext http)
+    /// <summary>The operation's name in policies; null when there is none or it has no name.</summary>
+    public string? ActionOf(HttpContext http)
     {
         Span<Range> ranges = stackalloc Range[MaxSegments + 1];
         return Find(http.Request.Method, RawTarget.PathOf(http), ranges)?.Action;
+    }
+
+    /// <summary>Null for a path that is no operation's.</summary>
+    /// <exception cref="AwsException">A label that is not percent-encoded UTF-8.</exception>
+    public RouteValues? LabelsOf(AwsRequest request)
+    {
+        Span<Range> ranges = stackalloc Range[MaxSegments + 1];
+        return Find(request.Http.Request.Method, request.RawPath, ranges)?.Decode(request.RawPath, ranges);
     }
 
     /// <exception cref="AwsException">No such operation, or a label that is not percent-encoded UTF-8.</exception>

@@ -10,6 +10,7 @@ internal static class SignatureErrors
     public const string Incomplete = "IncompleteSignatureException";
     public const string Invalid = "InvalidSignatureException";
     public const string UnknownKey = "UnrecognizedClientException";
+    public const string Expired = "ExpiredTokenException";
 
     public static AwsException Of(SignatureRefusal refusal) =>
         new(StatusCodes.Status403Forbidden, Name(refusal.Fault), refusal.Message, MessageMember.LowerWithoutType);
@@ -19,6 +20,7 @@ internal static class SignatureErrors
         SignatureFault.Missing => Missing,
         SignatureFault.Incomplete => Incomplete,
         SignatureFault.UnknownKey => UnknownKey,
+        SignatureFault.Expired => Expired,
         _ => Invalid,
     };
 }

@@ -19,6 +19,8 @@ internal sealed class StsService : IAwsService
     public AwsException BodyTooLarge(HttpContext http, long bytes) =>
         new(StatusCodes.Status413PayloadTooLarge, "RequestEntityTooLarge", $"The request must be smaller than {MaxBody} bytes.");
 
+    public string? ActionOf(HttpContext http, ReadOnlyMemory<byte> body) => Action(http, body) is "GetCallerIdentity" ? "sts:GetCallerIdentity" : null;
+
     public ValueTask HandleAsync(AwsRequest request)
     {
         var action = Action(request.Http, request.Body);
@@ -40,8 +42,6 @@ internal sealed class StsService : IAwsService
                 new XElement(Xmlns + "Code", Code(error.Type)),
                 new XElement(Xmlns + "Message", error.Message)),
             new XElement(Xmlns + "RequestId", requestId)));
-
-    public string? OperationOf(HttpContext http, ReadOnlyMemory<byte> body) => Action(http, body) is "GetCallerIdentity" and var known ? known : null;
 
     private static string Action(HttpContext http, ReadOnlyMemory<byte> body)
     {
@@ -65,6 +65,8 @@ internal sealed class StsService : IAwsService
         SignatureErrors.Incomplete => "IncompleteSignature",
         SignatureErrors.Invalid => "SignatureDoesNotMatch",
         SignatureErrors.UnknownKey => "InvalidClientTokenId",
+        SignatureErrors.Expired => "ExpiredToken",
+        "AccessDeniedException" => "AccessDenied",
         "InvalidRequestContentException" => "MalformedQueryString",
         "ServiceException" => "InternalFailure",
         _ => type,

@@ -29,6 +29,12 @@ public sealed record Deployment
     /// <summary><c>Text</c> or <c>JSON</c>.</summary>
     public required string LogFormat { get; init; }
 
+    /// <summary>One of <see cref="EgressMode"/>, by the function's tag; null leaves it to the worker.</summary>
+    public string? Egress { get; init; }
+
+    /// <summary>Entries as of <see cref="EgressRule"/> that are open to this function beside what the worker opens for all.</summary>
+    public IReadOnlyList<string> EgressAllow { get; init; } = [];
+
     public TimeSpan Timeout => TimeSpan.FromSeconds(TimeoutSeconds);
 }
 

@@ -2,6 +2,7 @@ using Fnq.Dispatch;
 using Fnq.Execution.Output;
 using Fnq.Execution.Runtimes;
 using Fnq.Execution.Sandboxes;
+using Fnq.Execution.Sandboxes.Egress;
 using Fnq.Logs;
 
 namespace Fnq.Execution;
@@ -42,6 +43,8 @@ internal sealed class EnvironmentFactory(
         var id = Guid.NewGuid().ToString("N");
         var name = new LogStreamName(DateOnly.FromDateTime(services.Time.GetUtcNow().UtcDateTime), deployment.Version, id);
 
+        var credentials = await services.Access.IssueAsync(deployment, cancellationToken);
+
         // All that can fail for want of disk comes before the sandbox, which nobody would destroy.
         var stream = services.Logs.Open(deployment.Function, name);
         ISandbox sandbox;
@@ -55,6 +58,7 @@ internal sealed class EnvironmentFactory(
                     LayersFolder = folders.LayersFolder,
                     MemorySizeMb = deployment.MemorySizeMb,
                     EphemeralStorageMb = deployment.EphemeralStorageMb,
+                    Egress = EgressPolicy.Of(deployment),
                 },
                 cancellationToken);
         }
@@ -63,8 +67,10 @@ internal sealed class EnvironmentFactory(
             throw new SandboxException($"no sandbox for {deployment.Function}: {e.Message}", e);
         }
 
+        services.Access.Serve(sandbox);
         var log = new EnvironmentLog(stream, sandbox.Output, services.Time);
         var variables = EnvironmentVariables.Build(deployment, runtime, sandbox.RuntimeApiAddress, name.ToString());
+        services.Access.Grant(credentials, sandbox, variables);
         var start = Plan(runtime, folders, deployment.MemorySizeMb, variables);
         var environment = new ExecutionEnvironment(id, deployment, sandbox, start, backoff, log, services);
         await environment.StartAsync(orderedAt);

@@ -14,6 +14,7 @@ internal sealed record EnvironmentServices(
     OutputPump Output,
     LogStore Logs,
     IRunJournal Journal,
+    FunctionAccess Access,
     ExecutionMeters Meters,
     NodeId Worker,
     TimeProvider Time,

@@ -4,6 +4,7 @@ using Fnq.Execution.Output;
 using Fnq.Execution.RuntimeApi;
 using Fnq.Execution.Runtimes;
 using Fnq.Execution.Sandboxes;
+using Fnq.Execution.Sandboxes.Egress;
 using Fnq.Logs;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -29,6 +30,10 @@ internal sealed record ExecutionOptions
     /// <summary>Extracted packages that nobody uses are kept up to this size.</summary>
     public long CodeCacheBytes { get; init; } = 10_240L << 20;
     public required WorkerOptions Worker { get; init; }
+    public EgressOptions Egress { get; init; } = new();
+
+    /// <summary>Where functions' calls to Fnq's own API go.</summary>
+    public Uri? ApiUrl { get; init; }
 }
 
 /// <summary>The worker role: sandboxes, environments, their Runtime API and the warm pool.</summary>
@@ -46,6 +51,7 @@ internal sealed class ExecutionModule(ExecutionOptions options) : IModule
             PreparedSlots = options.PreparedSlots,
             ImageFolder = Path.Combine(options.DataFolder, "images"),
             InitPath = Path.Combine(options.RuntimesFolder, RuntimeCatalog.Init),
+            Egress = options.Egress,
         });
         services.AddSingleton(new ProcessSandboxOptions
         {
@@ -64,6 +70,9 @@ internal sealed class ExecutionModule(ExecutionOptions options) : IModule
         services.AddSingleton<OutputPump>();
         services.AddSingleton<ExecutionMeters>();
         services.AddSingleton(Backend);
+        services.AddSingleton(new ApiProxyOptions { Target = options.ApiUrl });
+        services.AddSingleton<ApiProxy>();
+        services.AddSingleton<FunctionAccess>();
         services.AddSingleton<EnvironmentServices>();
         services.AddSingleton<EnvironmentFactory>();
         services.AddSingleton<WarmPool>();

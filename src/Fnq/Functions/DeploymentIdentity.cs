@@ -11,7 +11,9 @@ internal static class DeploymentIdentity
 {
     private const int IdHexDigits = 32;
 
-    public static Deployment Of(FunctionKey function, string version, FunctionSpec spec, string codeDigest)
+    /// <param name="tags">Those of egress decide at run time; others are not looked at.</param>
+    public static Deployment Of(
+        FunctionKey function, string version, FunctionSpec spec, string codeDigest, IReadOnlyDictionary<string, string> tags)
     {
         var deployment = new Deployment
         {
@@ -29,6 +31,8 @@ internal static class DeploymentIdentity
             CodeDigest = codeDigest,
             LogGroup = spec.Logging.LogGroup,
             LogFormat = spec.Logging.LogFormat,
+            Egress = EgressTags.ModeOf(tags),
+            EgressAllow = EgressTags.AllowOf(tags),
         };
         return deployment with { Id = IdOf(deployment) };
     }
@@ -77,6 +81,25 @@ internal static class DeploymentIdentity
         }
 
         json.WriteEndArray();
+        WriteEgress(json, deployment);
+        json.WriteEndArray();
+    }
+
+    /// <summary>Nothing without a tag: such deployments keep the ids that they have.</summary>
+    private static void WriteEgress(Utf8JsonWriter json, Deployment deployment)
+    {
+        if (deployment.Egress is null && deployment.EgressAllow.Count == 0)
+        {
+            return;
+        }
+
+        json.WriteStringValue(deployment.Egress);
+        json.WriteStartArray();
+        foreach (var rule in deployment.EgressAllow)
+        {
+            json.WriteStringValue(rule);
+        }
+
         json.WriteEndArray();
     }
 }

@@ -35,6 +35,10 @@ internal static class FunctionErrors
 
     public static AwsException AccessDenied(string message) => new(403, "AccessDeniedException", message, MessageMember.CapitalWithoutType);
 
+    public static AwsException Recursive() => new(
+        400, "RecursiveInvocationException",
+        "Lambda has detected your function being invoked in a recursive loop with other Amazon Web Services resources and stopped your function's invocation.");
+
     public static AwsException TooLarge(string message) =>
         new(413, "RequestEntityTooLargeException", message, MessageMember.LowerWithoutType);
 

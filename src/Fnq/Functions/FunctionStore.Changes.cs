@@ -151,6 +151,9 @@ internal sealed partial class FunctionStore
             .FirstOrDefaultAsync(row => row.FunctionId == function.Id && row.Number == FunctionVersionRow.Latest, cancellationToken)
             ?? throw FunctionErrors.FunctionNotFound(key.Arn);
         Changeable(key, latest, expectedRevision);
+
+        // The tags of egress as of this revision or later: a change of them makes a new revision, and saving ours then fails.
+        await context.Entry(function).ReloadAsync(cancellationToken);
         return (function, latest);
     }
 
@@ -178,7 +181,7 @@ internal sealed partial class FunctionStore
     {
         try
         {
-            var deployment = await InsertDeploymentAsync(context, function.Key, latest, cancellationToken);
+            var deployment = await InsertDeploymentAsync(context, function, latest, cancellationToken);
             var shown = publish ? await PublishAsync(context, function, latest, cancellationToken) : latest;
             await context.SaveChangesAsync(cancellationToken);
             return new(new(function, shown), latest.RevisionId.ToString(), deployment);

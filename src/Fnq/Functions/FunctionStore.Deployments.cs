@@ -25,9 +25,10 @@ internal sealed partial class FunctionStore
     }
 
     private async Task<DeploymentId> InsertDeploymentAsync(
-        FnqDbContext context, FunctionKey key, FunctionVersionRow version, CancellationToken cancellationToken)
+        FnqDbContext context, FunctionRow function, FunctionVersionRow version, CancellationToken cancellationToken)
     {
-        var deployment = DeploymentIdentity.Of(key, version.Version, version.Spec, version.CodeDigest);
+        var key = function.Key;
+        var deployment = DeploymentIdentity.Of(key, version.Version, version.Spec, version.CodeDigest, function.Tags);
         var spec = FunctionsJson.Write(deployment, FunctionsJson.Api.Deployment);
         var id = deployment.Id.Value;
         var now = time.GetUtcNow();
@@ -67,7 +68,7 @@ internal sealed partial class FunctionStore
             LastModified = latest.LastModified,
         };
         FunctionLifecycle.BeginCreate(version);
-        await InsertDeploymentAsync(context, function.Key, version, cancellationToken);
+        await InsertDeploymentAsync(context, function, version, cancellationToken);
         context.Add(version);
         return version;
     }

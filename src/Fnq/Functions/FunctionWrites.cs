@@ -5,8 +5,7 @@ using Microsoft.AspNetCore.Http;
 namespace Fnq.Functions;
 
 /// <summary>CreateFunction, UpdateFunctionCode, UpdateFunctionConfiguration and DeleteFunction: check, commit, announce, answer.</summary>
-internal sealed partial class FunctionWrites(
-    FunctionStore store, FunctionCatalog catalog, IFunctionChanges changes, ILogger<FunctionWrites> logger)
+internal sealed class FunctionWrites(FunctionStore store, CommittedChanges committed)
 {
     public async ValueTask CreateAsync(AwsRequest request, RouteValues labels)
     {
@@ -22,7 +21,7 @@ internal sealed partial class FunctionWrites(
         var spec = ConfigurationMerge.Create(wanted, key.Name);
         var code = await CodeSource.ReadAsync(wanted.Code!, request.Aborted);
         var made = await store.CreateAsync(new(key, spec, code, wanted.Tags ?? [], wanted.Publish ?? false), request.Aborted);
-        await AnnounceAsync(key, made.RevisionId, made.Deployment);
+        await committed.AnnounceAsync(key, made.RevisionId, made.Deployment);
         await AnswerAsync(request, StatusCodes.Status201Created, made.Shown);
     }
 
@@ -33,7 +32,7 @@ internal sealed partial class FunctionWrites(
         ConfigurationRules.Check(wanted);
         var made = await store.UpdateAsync(
             key, wanted.RevisionId, spec => ConfigurationMerge.Update(spec, wanted, key.Name), code: null, publish: false, request.Aborted);
-        await AnnounceAsync(key, made.RevisionId, made.Deployment);
+        await committed.AnnounceAsync(key, made.RevisionId, made.Deployment);
         await AnswerAsync(request, StatusCodes.Status200OK, made.Shown);
     }
 
@@ -55,7 +54,7 @@ internal sealed partial class FunctionWrites(
 
         var made = await store.UpdateAsync(
             key, wanted.RevisionId, spec => WithArchitecture(spec, wanted), code, wanted.Publish ?? false, request.Aborted);
-        await AnnounceAsync(key, made.RevisionId, made.Deployment);
+        await committed.AnnounceAsync(key, made.RevisionId, made.Deployment);
         await AnswerAsync(request, StatusCodes.Status200OK, made.Shown);
     }
 
@@ -65,7 +64,7 @@ internal sealed partial class FunctionWrites(
         var key = reference.Function;
         if (reference.Qualifier is null)
         {
-            await AnnounceAsync(key, await store.DeleteAsync(key, request.Aborted), deployment: null);
+            await committed.AnnounceAsync(key, await store.DeleteAsync(key, request.Aborted), deployment: null);
         }
         else
         {
@@ -86,24 +85,7 @@ internal sealed partial class FunctionWrites(
         await store.DeleteVersionAsync(reference.Function, number, cancellationToken);
         if (await store.FindAsync(reference.Function, FunctionVersionRow.Latest, cancellationToken) is { } latest)
         {
-            await AnnounceAsync(reference.Function, latest.Version.RevisionId.ToString(), new DeploymentId(latest.Version.DeploymentId));
-        }
-    }
-
-    /// <summary>
-    /// The change is committed: nothing that goes wrong here may turn it into an error for the caller. What was not
-    /// announced is found by <see cref="FunctionStore.FindUnfinishedAsync"/>.
-    /// </summary>
-    private async Task AnnounceAsync(FunctionKey key, string revisionId, DeploymentId? deployment)
-    {
-        catalog.Invalidate(key);
-        try
-        {
-            await changes.AnnounceAsync(key, revisionId, deployment, CancellationToken.None);
-        }
-        catch (Exception failure)
-        {
-            LogNotAnnounced(logger, key, revisionId, failure);
+            await committed.AnnounceAsync(reference.Function, latest.Version.RevisionId.ToString(), new DeploymentId(latest.Version.DeploymentId));
         }
     }
 
@@ -121,7 +103,4 @@ internal sealed partial class FunctionWrites(
     private static ValueTask AnswerAsync(AwsRequest request, int status, FunctionView view) =>
         RestJson.WriteAsync(request.Http, status, json =>
             ConfigurationJson.Write(json, view, new(IsQualified: view.Version.Number != FunctionVersionRow.Latest)));
-
-    [LoggerMessage(1100, LogLevel.Warning, "Change {RevisionId} of {Function} is committed but not announced yet")]
-    private static partial void LogNotAnnounced(ILogger logger, FunctionKey function, string revisionId, Exception failure);
 }

@@ -1,5 +1,6 @@
 using Fnq.AwsApi;
 using Fnq.Dispatch;
+using Fnq.Identity;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -23,6 +24,11 @@ internal sealed class FunctionsModule(FunctionsOptions options) : IModule
         services.AddSingleton<DeploymentCatalog>();
         services.AddSingleton<IDeployments>(provider => provider.GetRequiredService<DeploymentCatalog>());
         services.AddSingleton<ServerSecret>();
+        services.AddSingleton(provider => new SessionTokens(
+            provider.GetRequiredService<ServerSecret>().ReadAsync, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<IFunctionCredentials, FunctionCredentialIssuer>();
+        services.AddSingleton<CommittedChanges>();
+        services.AddSingleton<RunningHops>();
         services.AddSingleton<ListMarker>();
         services.AddSingleton<PackageDownloads>();
         services.AddSingleton<InvokeFunction>();

@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Http;
 namespace Fnq.Functions;
 
 /// <summary>Invoke: the hot path. A warm one touches the catalog's memory and the invoker, nothing else.</summary>
-internal sealed class InvokeFunction(FunctionCatalog catalog, IInvoker invoker, FunctionsOptions options, TimeProvider time)
+internal sealed class InvokeFunction(FunctionCatalog catalog, IInvoker invoker, RunningHops hops, FunctionsOptions options, TimeProvider time)
 {
     public async ValueTask HandleAsync(AwsRequest request, RouteValues labels)
     {
@@ -31,6 +31,8 @@ internal sealed class InvokeFunction(FunctionCatalog catalog, IInvoker invoker, 
             throw FunctionErrors.WrongState(target.State);
         }
 
+        var hop = HopOf(request, headers);
+        using var running = hops.Enter(reference.Function, hop);
         var now = time.GetUtcNow();
         var result = await invoker.InvokeAsync(
             new InvocationRequest
@@ -41,13 +43,22 @@ internal sealed class InvokeFunction(FunctionCatalog catalog, IInvoker invoker, 
                 InvokedFunctionArn = reference.Qualifier is null ? target.UnqualifiedArn : target.QualifiedArn,
                 Payload = payload,
                 ClientContext = headers.ClientContext,
-                TraceId = headers.TraceId,
+                TraceId = hop == 0 ? headers.TraceId : Lineage.Write(headers.TraceId, reference.Function, hop),
                 WantsLogTail = headers.WantsLogTail,
                 AcceptedAt = now,
                 StartDeadline = now + options.StartWait,
             },
             request.Aborted);
         await AnswerAsync(request, target, headers, result);
+    }
+
+    private int HopOf(AwsRequest request, InvokeHeaders headers)
+    {
+        int? running = request.Caller.Function is { } caller
+            ? hops.DeepestOf(new(caller.AccountId, caller.Region, caller.FunctionName))
+            : null;
+        var hop = Lineage.Next(Lineage.HopsOf(headers.TraceId), running);
+        return hop < Lineage.Limit ? hop : throw FunctionErrors.Recursive();
     }
 
     private static async ValueTask AnswerAsync(AwsRequest request, InvocationTarget target, InvokeHeaders asked, InvocationResult result)

@@ -1,5 +1,6 @@
 using System.Data.Common;
 using Fnq.AwsApi;
+using Fnq.Contracts;
 using Microsoft.AspNetCore.Http;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Storage;
@@ -37,6 +38,14 @@ internal sealed partial class LambdaService : IAwsService, IDisposable
 
     public AwsException BodyTooLarge(HttpContext http, long bytes) => _router.LimitOf(http).TooLarge(bytes);
 
+    public string? ActionOf(HttpContext http, ReadOnlyMemory<byte> body) => _router.ActionOf(http);
+
+    public string ResourceOf(AwsRequest request)
+    {
+        var labels = _router.LabelsOf(request);
+        return labels?.Find("Resource") ?? (labels?.Find("FunctionName") is { } name ? ArnOf(request, name) : "*");
+    }
+
     public async ValueTask HandleAsync(AwsRequest request)
     {
         try
@@ -50,8 +59,6 @@ internal sealed partial class LambdaService : IAwsService, IDisposable
         }
     }
 
-    public string? OperationOf(HttpContext http, ReadOnlyMemory<byte> body) => _router.OperationOf(http);
-
     public ValueTask WriteErrorAsync(HttpContext http, Guid requestId, AwsException error) => RestJson.WriteErrorAsync(http, error);
 
     public void Dispose() => _operations.Dispose();
@@ -59,28 +66,37 @@ internal sealed partial class LambdaService : IAwsService, IDisposable
     private void MapInvoke(InvokeFunction invoke) => _router.Map(
         "POST", Function + "/invocations", invoke.HandleAsync,
         new(PayloadBytes, bytes => FunctionErrors.TooLarge(
-            $"{bytes} byte payload is too large for the RequestResponse invocation type (limit {PayloadBytes} bytes)")), "InvokeFunction");
+            $"{bytes} byte payload is too large for the RequestResponse invocation type (limit {PayloadBytes} bytes)")),
+        "lambda:InvokeFunction");
 
-    private void MapWrites(FunctionWrites writes) => _router
-        .Map("POST", "/2015-03-31/functions", Gated(writes.CreateAsync), Limit(CodeBodyBytes, "CreateFunction"), "CreateFunction")
-        .Map("PUT", Function + "/code", Gated(writes.UpdateCodeAsync), Limit(CodeBodyBytes, "UpdateFunctionCode"), "UpdateFunctionCode")
-        .Map(
-            "PUT", Function + "/configuration", Gated(writes.UpdateConfigurationAsync),
-            Limit(OtherBodyBytes, "UpdateFunctionConfiguration"), "UpdateFunctionConfiguration")
-        .Map("DELETE", Function, Gated(writes.DeleteAsync), action: "DeleteFunction");
+    private void MapWrites(FunctionWrites writes)
+    {
+        Map("POST", "/2015-03-31/functions", "CreateFunction", writes.CreateAsync, CodeBodyBytes);
+        Map("PUT", Function + "/code", "UpdateFunctionCode", writes.UpdateCodeAsync, CodeBodyBytes);
+        Map("PUT", Function + "/configuration", "UpdateFunctionConfiguration", writes.UpdateConfigurationAsync);
+        Map("DELETE", Function, "DeleteFunction", writes.DeleteAsync);
+    }
 
-    private void MapReads(FunctionReads reads, AccountReads account) => _router
-        .Map("GET", "/2015-03-31/functions", Gated(account.ListFunctionsAsync), action: "ListFunctions")
-        .Map("GET", "/2016-08-19/account-settings", Gated(account.GetAccountSettingsAsync), action: "GetAccountSettings")
-        .Map("GET", Function, Gated(reads.GetFunctionAsync), action: "GetFunction")
-        .Map("GET", Function + "/configuration", Gated(reads.GetConfigurationAsync), action: "GetFunctionConfiguration")
-        .Map("GET", "/2020-06-30/functions/{FunctionName}/code-signing-config", Gated(reads.GetCodeSigningConfigAsync), action: "GetFunctionCodeSigningConfig")
-        .Map("GET", "/2019-09-30/functions/{FunctionName}/concurrency", Gated(reads.GetConcurrencyAsync), action: "GetFunctionConcurrency");
+    private void MapReads(FunctionReads reads, AccountReads account)
+    {
+        Map("GET", "/2015-03-31/functions", "ListFunctions", account.ListFunctionsAsync);
+        Map("GET", "/2016-08-19/account-settings", "GetAccountSettings", account.GetAccountSettingsAsync);
+        Map("GET", Function, "GetFunction", reads.GetFunctionAsync);
+        Map("GET", Function + "/configuration", "GetFunctionConfiguration", reads.GetConfigurationAsync);
+        Map("GET", "/2020-06-30/functions/{FunctionName}/code-signing-config", "GetFunctionCodeSigningConfig", reads.GetCodeSigningConfigAsync);
+        Map("GET", "/2019-09-30/functions/{FunctionName}/concurrency", "GetFunctionConcurrency", reads.GetConcurrencyAsync);
+    }
 
-    private void MapTags(TagOperations tags) => _router
-        .Map("POST", Tags, Gated(tags.TagAsync), action: "TagResource")
-        .Map("GET", Tags, Gated(tags.ListAsync), action: "ListTags")
-        .Map("DELETE", Tags, Gated(tags.UntagAsync), action: "UntagResource");
+    private void MapTags(TagOperations tags)
+    {
+        Map("POST", Tags, "TagResource", tags.TagAsync);
+        Map("GET", Tags, "ListTags", tags.ListAsync);
+        Map("DELETE", Tags, "UntagResource", tags.UntagAsync);
+    }
+
+    private void Map(
+        string method, string template, string operation, Func<AwsRequest, RouteValues, ValueTask> handler, long bodyBytes = OtherBodyBytes) =>
+        _router.Map(method, template, Gated(handler), Limit(bodyBytes, operation), $"lambda:{operation}");
 
     /// <summary>A burst of operations waits here instead of running out of database connections.</summary>
     private Func<AwsRequest, RouteValues, ValueTask> Gated(Func<AwsRequest, RouteValues, ValueTask> operation) =>
@@ -96,6 +112,10 @@ internal sealed partial class LambdaService : IAwsService, IDisposable
                 _operations.Release();
             }
         };
+
+    /// <summary>For a sentence only: what is no plain name is shown as it came.</summary>
+    private static string ArnOf(AwsRequest request, string name) =>
+        name.Contains(':') ? name : new FunctionKey(request.Caller.AccountId, request.Region, name).Arn;
 
     private static BodyLimit Limit(long bytes, string operation) => new(bytes, _ => FunctionErrors.TooLarge(
         $"Request must be smaller than {bytes} bytes for the {operation} operation"));

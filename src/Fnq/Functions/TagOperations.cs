@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.Http;
 namespace Fnq.Functions;
 
 /// <summary>TagResource, UntagResource and ListTags on functions.</summary>
-internal sealed partial class TagOperations(FunctionStore store)
+internal sealed partial class TagOperations(FunctionStore store, CommittedChanges committed)
 {
     private const string ResourcePattern =
         @"arn:(aws[a-zA-Z-]*):lambda:[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:(function:[a-zA-Z0-9-_]+(:(\$LATEST|[a-zA-Z0-9-_]+))?|code-signing-config:csc-[a-z0-9]{17}|event-source-mapping:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|capacity-provider:[a-zA-Z0-9-_]+)";
@@ -17,7 +17,7 @@ internal sealed partial class TagOperations(FunctionStore store)
         var key = FunctionOf(request, labels["Resource"]);
         var wanted = RestJson.Read(request, FunctionsJson.Api.TagRequest);
         new Constraints().NotNull("tags", wanted.Tags).Tags(wanted.Tags).ThrowIfAny();
-        await store.ChangeTagsAsync(
+        await ChangeAsync(
             key,
             tags =>
             {
@@ -40,8 +40,17 @@ internal sealed partial class TagOperations(FunctionStore store)
         var key = FunctionOf(request, labels["Resource"]);
         var names = request.Http.Request.Query.TryGetValue("tagKeys", out var given) ? given.ToArray() : null;
         new Constraints().NotNull("tagKeys", names).ThrowIfAny();
-        await store.ChangeTagsAsync(key, tags => Array.ForEach(names!, name => tags.Remove(name ?? "")), request.Aborted);
+        await ChangeAsync(key, tags => Array.ForEach(names!, name => tags.Remove(name ?? "")), request.Aborted);
         request.Http.Response.StatusCode = StatusCodes.Status204NoContent;
+    }
+
+    /// <summary>Most tags change nothing that runs; those of egress are announced like an update of the configuration.</summary>
+    private async Task ChangeAsync(FunctionKey key, Action<Dictionary<string, string>> change, CancellationToken cancellationToken)
+    {
+        if (await store.ChangeTagsAsync(key, change, cancellationToken) is { } made)
+        {
+            await committed.AnnounceAsync(key, made.RevisionId, made.Deployment);
+        }
     }
 
     public async ValueTask ListAsync(AwsRequest request, RouteValues labels)

@@ -26,6 +26,8 @@ internal static class TagRules
             return FunctionErrors.InvalidParameter($"Tag key '{reserved}' starts with the reserved prefix aws:");
         }
 
-        return tags.Count > Limit ? FunctionErrors.InvalidParameter("Number of tags exceeds resource tag limit.") : null;
+        return tags.Count > Limit
+            ? FunctionErrors.InvalidParameter("Number of tags exceeds resource tag limit.")
+            : EgressTags.Check(tags);
     }
 }

@@ -1,5 +1,6 @@
 using Fnq.Contracts;
 using Fnq.Execution;
+using Fnq.Execution.Sandboxes.Egress;
 
 namespace Fnq.Hosting;
 
@@ -53,6 +54,10 @@ internal sealed record FnqSettings
     /// <summary>The reply waits for the broker's confirm of its billing record.</summary>
     public required bool StrictBilling { get; init; }
     public required WorkerOptions Worker { get; init; }
+    public required EgressOptions Egress { get; init; }
+
+    /// <summary>Fnq's API as a worker's functions reach it; null when this process has no api role and nobody says.</summary>
+    public required Uri? ApiUrl { get; init; }
 
     /// <summary>Extracted packages that a data folder keeps beyond those in use.</summary>
     public required int CodeCacheMb { get; init; }
@@ -98,6 +103,8 @@ internal sealed record FnqSettings
             CodeCacheMb = read.Number("FNQ_CODE_CACHE_MB", 10_240, 0, int.MaxValue),
             JournalMb = read.Number("FNQ_JOURNAL_MB", 4_096, 1, int.MaxValue),
             LogFormat = read.OneOf("FNQ_LOG_FORMAT", "text", "json"),
+            Egress = EgressSettings.Read(read),
+            ApiUrl = null,
             Worker = new WorkerOptions
             {
                 MemoryMb = read.Number("FNQ_WORKER_MEMORY_MB", HostMemory.TotalMb * 8 / 10, 128, int.MaxValue),
@@ -105,6 +112,7 @@ internal sealed record FnqSettings
                 IdleTimeout = TimeSpan.FromSeconds(read.Number("FNQ_IDLE_TIMEOUT_SECONDS", 300, 1, 86_400)),
             },
         };
+        settings = settings with { ApiUrl = EgressSettings.ApiUrl(read, settings) };
         read.Refuse(
             settings is { Production: true, Sandbox: "process" },
             "FNQ_SANDBOX=process isolates nothing and is refused with FNQ_PRODUCTION=on: set FNQ_SANDBOX=oci");
@@ -134,6 +142,10 @@ internal sealed record FnqSettings
         ("environments at most", $"{Worker.MaxEnvironments}"),
         ("code cache", $"{CodeCacheMb} MiB"),
         ("run journal at most", $"{JournalMb} MiB"),
+        ("egress", Egress.Mode),
+        ("egress open to all", string.Join(' ', Egress.Allow)),
+        ("egress network", Egress.Network.ToString()),
+        ("api for functions", ApiUrl?.ToString() ?? "none"),
         ("idle timeout", $"{Worker.IdleTimeout.TotalSeconds} s"),
     ];
 

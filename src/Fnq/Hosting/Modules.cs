@@ -48,6 +48,8 @@ internal static class Modules
                 SandboxStateFolder = settings.SandboxStateFolder,
                 CodeCacheBytes = (long)settings.CodeCacheMb << 20,
                 Worker = settings.Worker,
+                Egress = settings.Egress,
+                ApiUrl = settings.ApiUrl,
             }));
             modules.Add(new LanesModule(new LaneOptions(settings.PlatformAmqpUrl, AlwaysInLane: !invokes || !settings.LocalHandoff)));
         }

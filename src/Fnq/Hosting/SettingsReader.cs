@@ -62,6 +62,10 @@ internal sealed class SettingsReader(IReadOnlyDictionary<string, string?> enviro
             : Wrong($"{name} has '{string.Join(',', unknown)}': roles are {string.Join(", ", all)}", all);
     }
 
+    /// <summary>A value of any type; null from <paramref name="parse"/> is wrong.</summary>
+    public T Parsed<T>(string name, T otherwise, Func<string, T?> parse, string inWords) where T : class =>
+        Optional(name) is not { } text ? otherwise : parse(text) ?? Wrong($"{name} is '{text}': it must be {inWords}", otherwise);
+
     /// <summary>A rule that concerns more than one setting.</summary>
     public void Refuse(bool isWrong, string problem)
     {

@@ -16,7 +16,11 @@ internal sealed class AccessKey
     public required DateTimeOffset CreatedAt { get; init; }
     public bool Enabled { get; init; } = true;
 
-    public Caller Caller => _caller ??= new Caller(AccountId, Id, Arn, UserId);
+    /// <summary>Set for the key of a session, which is in no table and needs its token beside it.</summary>
+    public DateTimeOffset? ExpiresAt { get; init; }
+    public FunctionPrincipal? Function { get; init; }
+
+    public Caller Caller => _caller ??= new Caller(AccountId, Id, Arn, UserId, Function);
 }
 
 internal sealed class AccessKeyMapping : IEntityTypeConfiguration<AccessKey>
@@ -26,5 +30,7 @@ internal sealed class AccessKeyMapping : IEntityTypeConfiguration<AccessKey>
         builder.ToTable("access_keys");
         builder.HasKey(key => key.Id);
         builder.Ignore(key => key.Caller);
+        builder.Ignore(key => key.ExpiresAt);
+        builder.Ignore(key => key.Function);
     }
 }

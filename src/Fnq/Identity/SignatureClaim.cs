@@ -28,8 +28,8 @@ internal sealed class SignatureClaim
     /// <summary>Set for the presigned form: how long from <see cref="Time"/> on it holds.</summary>
     public TimeSpan? Expires { get; init; }
 
-    /// <summary>X-Amz-Security-Token is there. Nobody issues session tokens here, so none is ours.</summary>
-    public bool HasToken { get; init; }
+    /// <summary>X-Amz-Security-Token: the key is that of a session. Empty when it came more than once.</summary>
+    public string? Token { get; init; }
 
     public bool IsPresigned => Expires is not null;
 }

@@ -59,7 +59,7 @@ internal sealed class SignatureParser(ProvenScopes proven)
             return absent;
         }
 
-        parts.HasToken = headers.ContainsKey("X-Amz-Security-Token");
+        parts.Token = headers["X-Amz-Security-Token"] switch { [] => null, [var token] => token, _ => "" };
         parts.IsDateHeaderUsed = headers["X-Amz-Date"].Count == 0;
         return ParseTime(headers, out var time, out var timeText) ?? Claim(parts, time, timeText, null, out claim);
     }
@@ -96,7 +96,7 @@ internal sealed class SignatureParser(ProvenScopes proven)
             return SignatureRefusal.Incomplete("X-Amz-Expires must be a number of seconds between 1 and 604800");
         }
 
-        parts.HasToken = found.SecurityToken is not null;
+        parts.Token = found.SecurityToken;
         return Claim(parts, time, found.Date!, TimeSpan.FromSeconds(seconds), out claim);
     }
 
@@ -126,7 +126,7 @@ internal sealed class SignatureParser(ProvenScopes proven)
             Time = time,
             TimeText = timeText,
             Expires = expires,
-            HasToken = parts.HasToken,
+            Token = parts.Token,
             IsDateHeaderUsed = parts.IsDateHeaderUsed,
         };
         return null;
@@ -222,7 +222,7 @@ internal sealed class SignatureParser(ProvenScopes proven)
         public ReadOnlyMemory<char> Credential;
         public ReadOnlyMemory<char> SignedHeaders;
         public ReadOnlyMemory<char> Signature;
-        public bool HasToken;
+        public string? Token;
         public bool IsDateHeaderUsed;
 
         public bool TrySet(ReadOnlySpan<char> name, ReadOnlyMemory<char> value) => name switch

@@ -14,6 +14,9 @@ internal enum SignatureFault
 
     /// <summary>The access key, or the session token, is not ours.</summary>
     UnknownKey,
+
+    /// <summary>The session token is ours and its time is over.</summary>
+    Expired,
 }
 
 /// <param name="Message">In AWS's words.</param>
@@ -21,6 +24,8 @@ internal sealed record SignatureRefusal(SignatureFault Fault, string Message)
 {
     public static readonly SignatureRefusal Missing = new(SignatureFault.Missing, "Missing Authentication Token");
     public static readonly SignatureRefusal UnknownKey = new(SignatureFault.UnknownKey, "The security token included in the request is invalid.");
+
+    public static readonly SignatureRefusal ExpiredToken = new(SignatureFault.Expired, "The security token included in the request is expired");
 
     public static readonly SignatureRefusal Mismatch = Invalid(
         "The request signature we calculated does not match the signature you provided. "

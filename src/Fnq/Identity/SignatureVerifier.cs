@@ -48,9 +48,14 @@ internal sealed class SignatureVerifier
     public SignatureRefusal? Verify(SignatureClaim claim, in SignedRequest request, AccessKey? key)
     {
         var refusal = Prove(claim, request, key?.Secret ?? NobodysSecret);
-        if (key is null || claim.HasToken)
+        if (key is null || key.ExpiresAt.HasValue != claim.Token is not null)
         {
             return SignatureRefusal.UnknownKey;
+        }
+
+        if (key.ExpiresAt <= _time.GetUtcNow())
+        {
+            return SignatureRefusal.ExpiredToken;
         }
 
         refusal = OutOfTime(claim) ?? refusal;

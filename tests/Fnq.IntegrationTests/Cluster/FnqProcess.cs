@@ -71,7 +71,7 @@ internal sealed class FnqProcess : IAsyncDisposable
 
     public void Kill() => _process.Kill(entireProcessTree: false);
 
-    public Task WaitForExitAsync() => _process.WaitForExitAsync(new CancellationTokenSource(TimeSpan.FromSeconds(40)).Token);
+    public Task WaitForExitAsync() => _process.WaitForExitAsync(new CancellationTokenSource(Until.OnThisMachine(TimeSpan.FromSeconds(40))).Token);
 
     public async Task StopAsync()
     {
@@ -90,7 +90,7 @@ internal sealed class FnqProcess : IAsyncDisposable
 
     private async Task WaitUntilReadyAsync()
     {
-        using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(2) };
+        using var http = new HttpClient { Timeout = Until.OnThisMachine(TimeSpan.FromSeconds(2)) };
         try
         {
             await Until.TrueAsync(async () => _process.HasExited || await IsReadyAsync(http), $"fnq on port {Port} is ready", TimeSpan.FromSeconds(60));

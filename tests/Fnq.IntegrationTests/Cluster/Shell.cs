@@ -31,7 +31,7 @@ internal static class Shell
         }
 
         using var process = Process.Start(start) ?? throw new InvalidOperationException($"{program} did not start");
-        using var deadline = new CancellationTokenSource(limit ?? TimeSpan.FromMinutes(2));
+        using var deadline = new CancellationTokenSource(Until.OnThisMachine(limit ?? TimeSpan.FromMinutes(2)));
         var output = process.StandardOutput.ReadToEndAsync(deadline.Token);
         var error = process.StandardError.ReadToEndAsync(deadline.Token);
         try

@@ -6,9 +6,6 @@ internal static class PendingRows
     /// <summary>Row, and what has to be there before it can be tested.</summary>
     public static readonly IReadOnlyDictionary<string, string> Reasons = new Dictionary<string, string>
     {
-        ["H25"] = "egress comes with its own change: EgressTests are written there",
-        ["H26"] = "egress comes with its own change: EgressTests are written there",
-        ["H38"] = "a function reaches Fnq's API with that change too: RecursionTests are written there",
         ["A28"] = "schedules do not exist yet: there is no cron expression to give",
         ["A29"] = "object watchers do not exist yet: there is no folder whose names could attack",
         ["A30"] = "queue listeners do not exist yet: no message of a user's queue is read",

@@ -32,6 +32,9 @@ public sealed class Platform : IAsyncLifetime
     /// <summary>Of the shared node.</summary>
     internal string DataFolder => Path.Combine(_folder, "data");
 
+    /// <summary>The ports of broker and database.</summary>
+    internal IEnumerable<int> ServerPorts => [new Uri(_servers!.AmqpUrl).Port, new Uri(_servers.PostgresUrl).Port];
+
     /// <summary>Where a test may lay files.</summary>
     internal string NewFolder() => Directory.CreateDirectory(Path.Combine(_folder, Guid.NewGuid().ToString("N"))).FullName;
 

@@ -8,7 +8,7 @@ namespace Fnq.IntegrationTests.Sandboxes;
 /// <summary>One backend on folders of its own, with the runtimes that FNQ_TEST_RUNTIMES names.</summary>
 public sealed class SandboxHost : IAsyncLifetime
 {
-    internal static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    internal static readonly TimeSpan Patience = Cluster.Until.OnThisMachine(TimeSpan.FromSeconds(20));
 
     private readonly List<ISandbox> _sandboxes = [];
     private OciSandboxBackend? _backend;

@@ -1,5 +1,6 @@
 using System.Text;
 using Fnq.AwsApi;
+using Fnq.Dispatch;
 using Fnq.Identity;
 using Fnq.Telemetry;
 using Fnq.Tests.Identity;
@@ -31,25 +32,38 @@ internal sealed class FrontSample : IAwsService
                     json.WriteString("Name", values["FunctionName"]);
                     json.WriteEndObject();
                 });
-            }, action: "InvokeFunction")
+            }, action: "lambda:InvokeFunction")
+            .Map("DELETE", "/functions/{FunctionName}", (request, _) => Record(request), action: "lambda:DeleteFunction")
+            .Map("GET", "/unnamed", (request, _) => Record(request))
             .Map("GET", "/broken", (_, _) => throw new InvalidOperationException("secret detail"))
             .Map("GET", "/cut", (_, _) => throw new BadHttpRequestException("cut", 408));
         var options = new IdentityOptions { AccountId = "123456789012", AccessKeyId = SignedSample.KeyId, SecretAccessKey = SignedSample.Secret };
         var keys = new AccessKeyStore(
             (id, _) => Task.FromResult(id == SignedSample.KeyId ? TestKey.Of(id, SignedSample.Secret) : null), _time, NullLogger<AccessKeyStore>.Instance);
-        _front = new AwsFront([this, new StsService()], keys, new SignatureVerifier(options, _time), new AuditLog(Lines), NullLogger<AwsFront>.Instance);
+        Sessions = new SessionTokens(_ => new(new byte[32]), _time);
+        _front = new AwsFront(
+            [this, new StsService()], keys, Sessions, new SignatureVerifier(options, _time), new AuditLog(Lines), NullLogger<AwsFront>.Instance);
     }
 
     /// <summary>What the front has logged.</summary>
     public LogLines Lines { get; } = new();
 
+    public SessionTokens Sessions { get; }
+    public FakeTimeProvider Time => _time;
     public AwsRequest? Request { get; private set; }
     public string SigningName => "lambda";
     public long MaxBodyBytes(HttpContext http) => _router.LimitOf(http).Bytes;
     public AwsException BodyTooLarge(HttpContext http, long bytes) => _router.LimitOf(http).TooLarge(bytes);
-    public string? OperationOf(HttpContext http, ReadOnlyMemory<byte> body) => _router.OperationOf(http);
+    public string? ActionOf(HttpContext http, ReadOnlyMemory<byte> body) => _router.ActionOf(http);
+    public string ResourceOf(AwsRequest request) => _router.LabelsOf(request)?.Find("FunctionName") ?? "*";
     public ValueTask HandleAsync(AwsRequest request) => _router.DispatchAsync(request);
     public ValueTask WriteErrorAsync(HttpContext http, Guid requestId, AwsException error) => RestJson.WriteErrorAsync(http, error);
+
+    private ValueTask Record(AwsRequest request)
+    {
+        Request = request;
+        return ValueTask.CompletedTask;
+    }
 
     private static AwsException TooLarge(long seen) =>
         new(413, "RequestEntityTooLargeException", $"{seen} bytes", MessageMember.LowerWithoutType);
@@ -61,9 +75,10 @@ internal sealed class FrontSample : IAwsService
         string service = "lambda",
         bool isChunked = false,
         Action<HttpContext>? bend = null,
-        Stream? stream = null)
+        Stream? stream = null,
+        FunctionCredentials? credentials = null)
     {
-        var signed = new SignedSample(_time) { Method = method, Target = target, Body = body ?? [] }.Sign(service, "eu-west-1");
+        var signed = new SignedSample(_time) { Method = method, Target = target, Body = body ?? [], Credentials = credentials }.Sign(service, "eu-west-1");
         var http = new DefaultHttpContext();
         var request = http.Features.GetRequiredFeature<IHttpRequestFeature>();
         request.Method = method;

@@ -14,7 +14,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace Fnq.Tests.Execution;
 
 /// <summary>A worker's execution part with a real server, pump and log store; only the sandbox is fake.</summary>
-internal sealed class EnvironmentHarness : IAsyncDisposable, ISandboxBackend, ICodeFolders, IRunJournal
+internal sealed class EnvironmentHarness : IAsyncDisposable, ISandboxBackend, ICodeFolders, IRunJournal, IFunctionCredentials
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("fnq-test-").FullName;
     private readonly RuntimeApiServer _server;
@@ -39,7 +39,9 @@ internal sealed class EnvironmentHarness : IAsyncDisposable, ISandboxBackend, IC
         Services = new EnvironmentServices(
             _server,
             new RuntimeApiAcceptor(_server, RuntimeApiAcceptor.CreateTransports(loggers), TimeProvider.System),
-            _pump, _logs, this, new ExecutionMeters(_meters), new NodeId("worker-1"), time ?? TimeProvider.System,
+            _pump, _logs, this,
+            new FunctionAccess(this, new ApiProxy(new(), NullLogger<ApiProxy>.Instance), new(), new WorkerOptions { MemoryMb = 1_024 }),
+            new ExecutionMeters(_meters), new NodeId("worker-1"), time ?? TimeProvider.System,
             loggers.CreateLogger<ExecutionEnvironment>());
         Backoff = new InitBackoff(Services.Time);
         Factory = new EnvironmentFactory(this, new RuntimeCatalog(new RuntimeOptions { Folder = Path.Combine(_folder, "runtimes") }), this, Services);
@@ -150,6 +152,9 @@ internal sealed class EnvironmentHarness : IAsyncDisposable, ISandboxBackend, IC
 
         return ValueTask.CompletedTask;
     }
+
+    ValueTask<FunctionCredentials> IFunctionCredentials.IssueAsync(Deployment deployment, TimeSpan life, CancellationToken cancellationToken) =>
+        new(new FunctionCredentials("ASIAEXAMPLE", "secret", $"token for {life}"));
 
     private sealed class MeterFactory : IMeterFactory
     {

@@ -29,6 +29,10 @@ public sealed class DeploymentIds
         Assert.Equal(Id(Spec), Id(Spec with { Description = "new", TracingMode = "Active", SnapStart = "PublishedVersions" }));
         Assert.Equal(Id(Spec), Id(Spec with { Environment = new() { ["A1"] = "1", ["B1"] = "2" } }));
         Assert.Equal(Id(Spec with { Environment = null }), Id(Spec with { Environment = [] }));
+        Assert.Equal(Id(Spec), Id(Spec, tags: new() { ["team"] = "blue", [EgressTags.Allow] = " " }));
+        Assert.Equal(
+            Id(Spec, tags: new() { [EgressTags.Allow] = "10.0.0.5/32:53 10.1.0.0/16" }),
+            Id(Spec, tags: new() { [EgressTags.Allow] = "10.1.0.0/16  10.0.0.5:53 10.0.0.5:53" }));
     }
 
     [Fact]
@@ -41,12 +45,15 @@ public sealed class DeploymentIds
             Id(Spec with { Runtime = "nodejs20.x" }), Id(Spec with { Handler = "a.c" }), Id(Spec with { Role = Spec.Role + "2" }),
             Id(Spec with { MemorySizeMb = 129 }), Id(Spec with { TimeoutSeconds = 4 }), Id(Spec with { EphemeralStorageMb = 513 }),
             Id(Spec with { Architecture = "arm64" }), Id(Spec with { Environment = new() { ["A1"] = "1", ["B1"] = "3" } }),
+            Id(Spec, tags: new() { [EgressTags.Mode] = "none" }), Id(Spec, tags: new() { [EgressTags.Mode] = "filtered" }),
+            Id(Spec, tags: new() { [EgressTags.Allow] = "10.0.0.5:5432" }), Id(Spec, tags: new() { [EgressTags.Allow] = "10.0.0.5" }),
             Id(Spec with { Logging = Spec.Logging with { LogFormat = "JSON" } }), Id(Spec with { Logging = Spec.Logging with { LogGroup = "g" } }),
         ];
         Assert.Equal(ids.Length, ids.Distinct().Count());
         Assert.All(ids, id => Assert.Matches("^d-[0-9a-f]{32}$", id));
     }
 
-    private static string Id(FunctionSpec spec, string version = "$LATEST", string? digest = null, FunctionKey? key = null) =>
-        DeploymentIdentity.Of(key ?? Key, version, spec, digest ?? Digest).Id.Value;
+    private static string Id(
+        FunctionSpec spec, string version = "$LATEST", string? digest = null, FunctionKey? key = null, Dictionary<string, string>? tags = null) =>
+        DeploymentIdentity.Of(key ?? Key, version, spec, digest ?? Digest, tags ?? []).Id.Value;
 }

@@ -1,4 +1,5 @@
 using System.Text;
+using Fnq.Dispatch;
 using Fnq.Identity;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Time.Testing;
@@ -25,6 +26,8 @@ internal sealed class SignedSample
     public string Target { get; set; } = "/2015-03-31/functions/hello/invocations";
     public byte[] Body { get; set; } = Encoding.UTF8.GetBytes("{\"a\":1}");
     public AccessKey? Key { get; set; } = TestKey.Of(KeyId, Secret);
+    /// <summary>Of a session, instead of the key above.</summary>
+    public FunctionCredentials? Credentials { get; set; }
     public HeaderDictionary Headers { get; } = new() { ["Host"] = "localhost:9000" };
 
     public string Authorization
@@ -37,6 +40,11 @@ internal sealed class SignedSample
     {
         Headers["X-Amz-Date"] = Time.GetUtcNow().ToString(SignatureClaim.TimeFormat);
         Headers.Remove("Authorization");
+        if (Credentials is { SessionToken.Length: > 0 } session)
+        {
+            Headers["X-Amz-Security-Token"] = session.SessionToken;
+        }
+
         var lines = Headers.SelectMany(header => header.Value.Select(value => KeyValuePair.Create(header.Key, value!)));
         Authorization = Signer(service, region).Authorization(Method, Target, lines, payloadHash ?? HashOf(Body));
         return this;
@@ -55,5 +63,6 @@ internal sealed class SignedSample
 
     public static string HashOf(byte[] body) => Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(body));
 
-    private SigV4Signer Signer(string service, string region) => new(KeyId, Secret, region, service, Time);
+    private SigV4Signer Signer(string service, string region) =>
+        new(Credentials?.AccessKeyId ?? KeyId, Credentials?.SecretAccessKey ?? Secret, region, service, Time);
 }

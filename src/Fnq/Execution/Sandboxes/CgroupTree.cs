@@ -34,20 +34,25 @@ internal sealed class CgroupTree(CgroupLayout layout, TimeProvider time)
         return [.. unlimited.Distinct()];
     }
 
-    /// <summary>A v2 group has the files of a controller only when its parent hands it down.</summary>
+    /// <summary>
+    /// A v2 group has the files of a controller only when its parent hands it down. The pool hands them down from the
+    /// start: systemd takes from the root what no group below uses, and the pool's limits would go with it.
+    /// </summary>
     private void ShareControllers(string parent, IEnumerable<string> controllers)
     {
-        foreach (var controller in controllers)
-        {
-            TryWrite(Path.Join(layout.UnifiedMount, "cgroup.subtree_control"), "+" + controller);
-        }
+        var pool = Path.Join(layout.UnifiedMount, parent);
         try
         {
-            Directory.CreateDirectory(Path.Join(layout.UnifiedMount, parent));
+            Directory.CreateDirectory(pool);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // The limits will say so.
+            return; // The limits will say so.
+        }
+        foreach (var controller in controllers)
+        {
+            TryWrite(Path.Join(layout.UnifiedMount, "cgroup.subtree_control"), "+" + controller);
+            TryWrite(Path.Join(pool, "cgroup.subtree_control"), "+" + controller);
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using System.Threading.Channels;
+using Fnq.Execution.Sandboxes.Egress;
 using Microsoft.Win32.SafeHandles;
 
 namespace Fnq.Execution.Sandboxes;
@@ -33,6 +34,9 @@ internal sealed record SandboxSpec
     public string? LayersFolder { get; init; }
     public required int MemorySizeMb { get; init; }
     public required int EphemeralStorageMb { get; init; }
+
+    /// <summary>Null: nothing beyond loopback.</summary>
+    public EgressPolicy? Egress { get; init; }
 }
 
 /// <summary>What process 1 is asked to run. Secrets travel here, over the control channel, and never touch argv or disk.</summary>
@@ -67,6 +71,12 @@ internal interface ISandbox : IAsyncDisposable
 
     /// <summary>Host and port as the function sees them, for AWS_LAMBDA_RUNTIME_API.</summary>
     string RuntimeApiAddress { get; }
+
+    /// <summary>Listens where the function sees Fnq's own API; null where it reaches the API itself.</summary>
+    Socket? ApiListener => null;
+
+    /// <summary>Host and port of <see cref="ApiListener"/> as the function sees them.</summary>
+    string? ApiAddress => null;
 
     /// <summary>Non-blocking read end of the pipe that is both standard output and standard error.</summary>
     SafeFileHandle Output { get; }

@@ -11,7 +11,7 @@ internal static partial class Native
     internal const int OpenReadOnly = 0, OpenReadWrite = 2, OpenCreate = 0x40, OpenCloseOnExec = 0x80000, OpenNonBlocking = 0x800;
     internal const int LockExclusive = 2, LockShared = 1, LockNonBlocking = 4;
     internal const int SetPipeSize = 1031, GetStatusFlags = 3, SetStatusFlags = 4;
-    internal const int AfUnix = 1, AfInet = 2, SockStream = 1, SockCloseOnExec = 0x80000;
+    internal const int AfUnix = 1, AfInet = 2, AfNetlink = 16, SockStream = 1, SockRaw = 3, SockCloseOnExec = 0x80000;
     internal const int SolSocket = 1, SoReuseAddress = 2;
     internal const nuint MountBind = 1 << 12, MountPrivate = 1 << 18, MountRecursive = 1 << 14;
     internal const int UnmountDetach = 2;

@@ -23,6 +23,9 @@ internal sealed record OciInput(
     /// <summary>Code and layers are mounted later, in the folders that stand in for them now.</summary>
     public bool IsPrepared { get; init; }
 
+    /// <summary>Shown as /etc/resolv.conf; null leaves the root's own.</summary>
+    public string? ResolverFile { get; init; }
+
     /// <summary>See <see cref="CgroupLimits.CpuQuota"/>.</summary>
     public required int CpuQuotaMax { get; init; }
 }
@@ -123,6 +126,11 @@ internal static class OciConfiguration
         WriteMount(json, "/var/task", "bind", spec.CodeFolder, readOnly);
         WriteMount(json, "/opt", "bind", spec.LayersFolder ?? input.EmptyFolder, readOnly);
         WriteMount(json, "/var/rapid/init", "bind", input.InitPath, "bind", "ro", "nosuid", "nodev");
+        // The root of user images may have no such file, and nothing can be made in it.
+        if (input.ResolverFile is { } resolvers && File.Exists(Path.Join(spec.RootFileSystem, "etc/resolv.conf")))
+        {
+            WriteMount(json, "/etc/resolv.conf", "bind", resolvers, "bind", "ro", "nosuid", "nodev", "noexec");
+        }
         json.WriteEndArray();
     }
 

@@ -1,11 +1,12 @@
 using System.Net.Sockets;
 using System.Threading.Channels;
+using Fnq.Execution.Sandboxes.Egress;
 using Microsoft.Win32.SafeHandles;
 
 namespace Fnq.Execution.Sandboxes;
 
 /// <summary>What is held for one sandbox, and let go of with it.</summary>
-internal sealed record SandboxParts(NetworkNamespace Network, SandboxCgroup Cgroup, SandboxPipes Pipes, TmpVolume? Tmp);
+internal sealed record SandboxParts(NetworkNamespace Network, EgressLink? Link, SandboxCgroup Cgroup, SandboxPipes Pipes, TmpVolume? Tmp);
 
 internal sealed class OciSandbox : ISandbox
 {
@@ -14,6 +15,7 @@ internal sealed class OciSandbox : ISandbox
     private readonly OciSandboxBackend _backend;
     private readonly Slot _slot;
     private readonly NetworkNamespace _network;
+    private readonly EgressLink? _link;
     private readonly SandboxCgroup _cgroup;
     private readonly ControlChannel _control;
     private readonly TmpVolume? _tmp;
@@ -28,6 +30,7 @@ internal sealed class OciSandbox : ISandbox
         _backend = backend;
         _slot = slot;
         _network = parts.Network;
+        _link = parts.Link;
         _cgroup = parts.Cgroup;
         _tmp = parts.Tmp;
         _memorySizeMb = memorySizeMb;
@@ -47,6 +50,10 @@ internal sealed class OciSandbox : ISandbox
     public Socket RuntimeApiListener => _network.Listener;
 
     public string RuntimeApiAddress => $"127.0.0.1:{NetworkNamespace.RuntimeApiPort}";
+
+    public Socket ApiListener => _network.ApiListener;
+
+    public string ApiAddress => $"127.0.0.1:{NetworkNamespace.ApiPort}";
 
     public SafeFileHandle Output { get; }
 
@@ -87,6 +94,9 @@ internal sealed class OciSandbox : ISandbox
         _memorySizeMb = memorySizeMb;
     }
 
+    /// <summary>What it may reach, before anything of the user runs; nothing without a policy.</summary>
+    internal Task OpenAsync(EgressPolicy? policy) => _link?.OpenAsync(policy) ?? Task.CompletedTask;
+
     public void Freeze()
     {
         lock (_freezing)
@@ -122,6 +132,7 @@ internal sealed class OciSandbox : ISandbox
         _tmp?.Dispose();
         _cgroup.Dispose();
         _network.Dispose();
+        await (_link?.ForgetAsync() ?? Task.CompletedTask);
         Output.Dispose();
         _control.Dispose();
         await _control.Ended;

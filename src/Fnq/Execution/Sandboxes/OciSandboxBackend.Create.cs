@@ -1,3 +1,5 @@
+using Fnq.Execution.Sandboxes.Egress;
+
 namespace Fnq.Execution.Sandboxes;
 
 /// <summary>How one sandbox is made, and on what of this host.</summary>
@@ -27,16 +29,22 @@ internal sealed partial class OciSandboxBackend
                 TmpFolder = tmp is null ? null : folders.Tmp,
             };
             var view = new RuntimeView(isPrepared ? folders.Share() : [], paths.Binds, tmp, (uint)firstUid);
+            EgressLink? link = null;
             var network = await runtime.CreateAsync(
                 folders.Folder, pipes, view, _options.CreateTimeout, () => UserNamespace.Create(firstUid, OciConfiguration.UidsPerSlot),
-                (made, users) => File.WriteAllBytes(
-                    Path.Join(folders.Folder, "config.json"), OciConfiguration.Write(input with { NetworkPath = made.Path, UserPath = users.Path })));
+                (made, users) =>
+                {
+                    link = _egress?.Attach(made);
+                    File.WriteAllBytes(
+                        Path.Join(folders.Folder, "config.json"), OciConfiguration.Write(input with { NetworkPath = made.Path, UserPath = users.Path }));
+                });
             owned.Push(network);
+            await (link?.OpenAsync(spec.Egress) ?? Task.CompletedTask);
             // Whoever gave up meanwhile gets no sandbox, and none is left.
             cancellationToken.ThrowIfCancellationRequested();
             var cgroup = new SandboxCgroup(_layout, CgroupPath(slot));
             cgroup.TryHarden(tmp?.Device);
-            return new OciSandbox(this, slot, new SandboxParts(network, cgroup, pipes, tmp), spec.MemorySizeMb, _cpuQuotaMax);
+            return new OciSandbox(this, slot, new SandboxParts(network, link, cgroup, pipes, tmp), spec.MemorySizeMb, _cpuQuotaMax);
         }
         catch
         {
@@ -60,6 +68,7 @@ internal sealed partial class OciSandboxBackend
         reachable, paths.Of(_options.InitPath, "init"), _emptyFolder, NetworkPath: "", $"/{CgroupPath(slot)}", firstUid, _seccomp)
     {
         CpuQuotaMax = _cpuQuotaMax,
+        ResolverFile = _egress?.ResolverFile,
     };
 
     /// <summary>A failure is not kept: what was missing may be installed meanwhile.</summary>

@@ -24,6 +24,7 @@ internal sealed partial class OciSandboxBackend
         try
         {
             await AssignAsync(sandbox, spec.CodeFolder, spec.LayersFolder, spec.MemorySizeMb);
+            await sandbox.OpenAsync(spec.Egress);
             return sandbox;
         }
         catch (Exception e) when (e is SandboxException or IOException or UnauthorizedAccessException)

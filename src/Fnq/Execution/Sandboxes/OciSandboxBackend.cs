@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Fnq.Execution.Sandboxes.Egress;
 using Microsoft.Win32.SafeHandles;
 
 namespace Fnq.Execution.Sandboxes;
@@ -24,6 +25,7 @@ internal sealed partial class OciSandboxBackend : ISandboxBackend, IDisposable, 
     private int _disposed;
     private readonly byte[]? _seccomp;
     private readonly string _emptyFolder;
+    private readonly EgressNetwork? _egress;
     private readonly ConcurrentDictionary<Slot, byte> _leftOver = new();
 
     public OciSandboxBackend(SandboxOptions options, TimeProvider time, ILogger<OciSandboxBackend> logger)
@@ -36,6 +38,7 @@ internal sealed partial class OciSandboxBackend : ISandboxBackend, IDisposable, 
         Directory.CreateDirectory(_emptyFolder);
         Directory.CreateDirectory(Path.Join(options.StateFolder, "sandboxes"));
         _slots = new SlotDirectory(options.StateFolder);
+        _egress = EgressNetwork.Start(_slots.Owner, options.Egress, options.StateFolder, logger);
         _seccomp = options.Seccomp ? SeccompProfile.Load() : null;
         _mounts = new RuntimeMounts(hidden: _layout.IsHybrid ? _layout.UnifiedMount : null);
         _stock = new PreparedStock<OciSandbox>(
@@ -86,6 +89,8 @@ internal sealed partial class OciSandboxBackend : ISandboxBackend, IDisposable, 
             }
         }
         await _stock.TendAsync();
+        await EgressNetwork.SweepAsync(_slots.Owners(), _options.StateFolder);
+        await (_egress?.RefreshAsync() ?? Task.CompletedTask);
     }
 
     /// <summary>Removes everything a slot stands for. Never throws: what resists stays taken and is tried again.</summary>
@@ -118,6 +123,7 @@ internal sealed partial class OciSandboxBackend : ISandboxBackend, IDisposable, 
             return;
         }
         await _stock.DisposeAsync();
+        _egress?.Dispose();
         _ = await _cgroups.RemoveAsync($"{_options.CgroupParent}/{_slots.Owner}", TimeSpan.Zero);
         _slots.Dispose();
         _hostNetwork.Dispose();

@@ -20,7 +20,7 @@ internal sealed class SandboxCgroup : IDisposable
         _path = path;
         _cpu = OpenFile("cpu", layout.IsUnified ? "cpu.max" : "cpu.cfs_quota_us", FileAccess.Write);
         _freezer = layout.MayFreeze ? OpenFile("freezer", layout.IsUnified ? "cgroup.freeze" : "freezer.state", FileAccess.Write) : null;
-        _memoryPeak = OpenFile("memory", layout.IsUnified ? "memory.peak" : "memory.max_usage_in_bytes", FileAccess.Read);
+        _memoryPeak = OpenFile("memory", layout.IsUnified ? UnifiedPeak : "memory.max_usage_in_bytes", FileAccess.Read);
         _memoryEvents = OpenFile("memory", layout.IsUnified ? "memory.events" : "memory.oom_control", FileAccess.Read);
     }
 
@@ -116,6 +116,10 @@ internal sealed class SandboxCgroup : IDisposable
             Write(_freezer, state);
         }
     }
+
+    /// <summary>Kernels before 5.19 keep no peak on v2: what is used at the end of a run is the nearest that they tell.</summary>
+    private string UnifiedPeak =>
+        File.Exists(Path.Join(_layout.FolderOf("memory", _path), "memory.peak")) ? "memory.peak" : "memory.current";
 
     private SafeFileHandle OpenFile(string controller, string file, FileAccess access)
     {

@@ -1,3 +1,5 @@
+using Fnq.Execution.Sandboxes.Egress;
+
 namespace Fnq.Execution.Sandboxes;
 
 internal sealed record SandboxOptions
@@ -43,6 +45,9 @@ internal sealed record SandboxOptions
 
     /// <summary>Turned off only to measure what the filter costs.</summary>
     public bool Seccomp { get; init; } = true;
+
+    /// <summary>What functions may reach beyond their loopback.</summary>
+    public EgressOptions Egress { get; init; } = new();
 
     /// <summary>How long the OCI runtime may take for one sandbox.</summary>
     public TimeSpan CreateTimeout { get; init; } = TimeSpan.FromSeconds(10);
