@@ -13,6 +13,7 @@ public sealed class PreparedStockTests : IAsyncDisposable
     private readonly FakeTimeProvider _time = new();
     private readonly List<Slot> _made = [];
     private readonly PreparedStock<Slot> _stock;
+    private readonly SemaphoreSlim _refused = new(0);
     private bool _hasRoom = true;
 
     public PreparedStockTests() =>
@@ -94,6 +95,7 @@ public sealed class PreparedStockTests : IAsyncDisposable
     {
         _hasRoom = false;
         _stock.Expect(Python);
+        Assert.True(await _refused.WaitAsync(TimeSpan.FromSeconds(10)));
         await IdleAsync();
         _hasRoom = true;
         await IdleAsync();
@@ -113,12 +115,17 @@ public sealed class PreparedStockTests : IAsyncDisposable
         Assert.Equal([true, true], _made.Select(s => s.IsDisposed));
     }
 
-    public ValueTask DisposeAsync() => _stock.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await _stock.DisposeAsync();
+        _refused.Dispose();
+    }
 
     private Task<Slot?> MakeAsync(RootFileSystem root)
     {
         if (!_hasRoom)
         {
+            _refused.Release();
             return Task.FromResult<Slot?>(null);
         }
         var slot = new Slot();
@@ -137,7 +144,8 @@ public sealed class PreparedStockTests : IAsyncDisposable
         {
             patience.Token.ThrowIfCancellationRequested();
             _time.Advance(step);
-            await Task.Yield();
+            // A turn for the stock: a loop that never rests lets minutes pass between two of its steps, and nobody asked lately.
+            await Task.Delay(1, patience.Token);
         }
         await IdleAsync();
         Assert.Equal(count, _made.Count);
