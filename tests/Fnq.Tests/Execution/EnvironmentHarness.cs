@@ -22,6 +22,8 @@ internal sealed class EnvironmentHarness : IAsyncDisposable, ISandboxBackend, IC
     private readonly LogStore _logs;
     private readonly MeterFactory _meters = new();
     private readonly List<ExecutionEnvironment> _environments = [];
+    private bool _serving;
+    private bool _handedOut;
 
     public EnvironmentHarness(TimeProvider? time = null, ILoggerFactory? loggers = null, RuntimeApiLimits? limits = null)
     {
@@ -83,19 +85,28 @@ internal sealed class EnvironmentHarness : IAsyncDisposable, ISandboxBackend, IC
     public async Task<ExecutionEnvironment> StartAsync(
         Func<FakeSandbox, CancellationToken, Task> runtime, Deployment? deployment = null, InitBackoff? backoff = null)
     {
-        if (_environments.Count > 0)
-        {
-            Sandbox = new FakeSandbox();
-        }
-        else
-        {
-            await _server.StartAsync(CancellationToken.None);
-        }
-
-        Sandbox.Runtime = runtime;
+        await PrepareAsync(runtime);
         var environment = await Factory.StartAsync(deployment ?? Deployment, backoff ?? Backoff, CancellationToken.None);
         _environments.Add(environment);
         return environment;
+    }
+
+    /// <summary>The runtime that the next sandboxes get.</summary>
+    public async Task PrepareAsync(Func<FakeSandbox, CancellationToken, Task> runtime)
+    {
+        if (!_serving)
+        {
+            _serving = true;
+            await _server.StartAsync(CancellationToken.None);
+        }
+
+        if (_handedOut)
+        {
+            Sandbox = new FakeSandbox();
+            _handedOut = false;
+        }
+
+        Sandbox.Runtime = runtime;
     }
 
     public async Task EndAsync(ExecutionEnvironment environment)
@@ -137,7 +148,12 @@ internal sealed class EnvironmentHarness : IAsyncDisposable, ISandboxBackend, IC
         Directory.Delete(_folder, recursive: true);
     }
 
-    Task<ISandbox> ISandboxBackend.CreateAsync(SandboxSpec spec, CancellationToken cancellationToken) => Task.FromResult<ISandbox>(Sandbox);
+    Task<ISandbox> ISandboxBackend.CreateAsync(SandboxSpec spec, CancellationToken cancellationToken)
+    {
+        Sandbox = _handedOut ? new FakeSandbox { Runtime = Sandbox.Runtime } : Sandbox;
+        _handedOut = true;
+        return Task.FromResult<ISandbox>(Sandbox);
+    }
 
     Task ISandboxBackend.SweepAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 

@@ -62,6 +62,17 @@ public sealed class EnvironmentLogTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Lines_without_text_count_too()
+    {
+        _pump.Register(_log);
+        _log.Begin(keepTail: false);
+        await Task.Run(() => _sandbox.Print(new string('\n', 3 * 1024 * 1024))).WaitAsync(TimeSpan.FromSeconds(20));
+        _log.Drain(EnvironmentLog.MaxInvocationBytes);
+        await _store.FlushAsync(CancellationToken.None);
+        Assert.InRange(new FileInfo(_stream.Path).Length, 1_000_000, 1024 * 1024 + 200);
+    }
+
+    [Fact]
     public void The_tail_is_the_last_4096_bytes()
     {
         _log.Begin(keepTail: true);

@@ -204,7 +204,7 @@ public sealed class HostileRuntimeTests : IAsyncDisposable
     }
 
     /// <summary>Calls twice: when one is refused the other is known to wait.</summary>
-    private static async Task HangUpOnNextAsync(FakeSandbox sandbox, CancellationToken killed)
+    internal static async Task HangUpOnNextAsync(FakeSandbox sandbox, CancellationToken killed)
     {
         using var first = new RuntimeClient(sandbox);
         using var second = new RuntimeClient(sandbox);

@@ -40,6 +40,21 @@ public sealed class LogsCommandTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Marks_what_a_function_writes_in_the_name_of_the_platform()
+    {
+        var stream = Open("a");
+        stream.Append(LogSource.Platform, 1_000, "REPORT RequestId: 1"u8);
+        stream.Append(LogSource.Function, 1_001, "REPORT RequestId: 1"u8);
+        stream.Append(LogSource.Function, 1_002, "REPORTED as it is"u8);
+        await _store.FlushAsync(CancellationToken.None);
+        var output = new StringWriter();
+        await LogsCommand.RunAsync(_folder, "123456789012", "us-east-1", "hello", follow: false, output, default);
+        Assert.Equal(
+            ["1970-01-01T00:00:01.000Z REPORT RequestId: 1", "1970-01-01T00:00:01.001Z [function] REPORT RequestId: 1", "1970-01-01T00:00:01.002Z REPORTED as it is"],
+            output.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries));
+    }
+
+    [Fact]
     public async Task Follows_what_is_written_later()
     {
         using var stop = new CancellationTokenSource(TimeSpan.FromSeconds(20));
