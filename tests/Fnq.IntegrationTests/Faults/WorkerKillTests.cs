@@ -78,7 +78,8 @@ public sealed class WorkerKillTests
     {
         await using var fleet = await TestFleet.StartAsync();
         using var client = TestFleet.ClientOf(await fleet.ServeAsync("front", "api,triggers,scheduler"));
-        var victim = await fleet.ServeAsync("worker", "worker");
+        // Without a stock: its network namespaces are then those of environments.
+        var victim = await fleet.ServeAsync("worker", "worker", ("FNQ_PREPARED_SLOTS", "0"));
         await client.CreateAsync(FunctionSource.Python("lonely"), timeoutSeconds: 30);
         Assert.True((await client.InvokeAsync("lonely", new { })).IsSuccess);
 
@@ -113,7 +114,8 @@ public sealed class WorkerKillTests
     {
         await using var fleet = await TestFleet.StartAsync();
         using var client = TestFleet.ClientOf(await fleet.ServeAsync("front", "api,triggers,scheduler"));
-        var victim = await fleet.ServeAsync("worker-1", "worker", ("FNQ_MAX_ENVIRONMENTS", "1"));
+        // Without a stock: the one network namespace it then has is that of the environment.
+        var victim = await fleet.ServeAsync("worker-1", "worker", ("FNQ_MAX_ENVIRONMENTS", "1"), ("FNQ_PREPARED_SLOTS", "0"));
         await client.CreateAsync(FunctionSource.Python("single"), timeoutSeconds: 60);
 
         // The one environment is at work, so the others can only be held.
