@@ -24,7 +24,7 @@ internal sealed record CgroupLayout(
     }
 
     /// <summary>The kernel gives the first pid namespace this number, and no other.</summary>
-    private static bool IsHostPidNamespace() => new FileInfo("/proc/self/ns/pid").LinkTarget == "pid:[4026531836]";
+    internal static bool IsHostPidNamespace() => new FileInfo("/proc/self/ns/pid").LinkTarget == "pid:[4026531836]";
 
     internal static CgroupLayout Parse(IEnumerable<string> mountInfo)
     {

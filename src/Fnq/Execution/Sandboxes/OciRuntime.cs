@@ -17,8 +17,8 @@ internal sealed class OciRuntime(string path, IReadOnlyList<string> globalArgume
 
     /// <summary>Makes the network namespace, lets <paramref name="write"/> finish the bundle, runs the runtime, and returns when process 1 stands by.</summary>
     internal Task<NetworkNamespace> CreateAsync(
-        string folder, SandboxPipes pipes, RuntimeView view, TimeSpan limit, Func<UserNamespace> makeUsers,
-        Action<NetworkNamespace, UserNamespace> write)
+        string folder, SandboxPipes pipes, RuntimeView view, TimeSpan limit, Func<UserNamespace?> makeUsers,
+        Action<NetworkNamespace, UserNamespace?> write)
     {
         var done = new TaskCompletionSource<NetworkNamespace>(TaskCreationOptions.RunContinuationsAsynchronously);
         new Thread(() =>

@@ -31,12 +31,12 @@ internal sealed partial class OciSandboxBackend
             var view = new RuntimeView(isPrepared ? folders.Share() : [], paths.Binds, tmp, (uint)firstUid);
             EgressLink? link = null;
             var network = await runtime.CreateAsync(
-                folders.Folder, pipes, view, _options.CreateTimeout, () => UserNamespace.Create(firstUid, OciConfiguration.UidsPerSlot),
+                folders.Folder, pipes, view, _options.CreateTimeout, () => UsersOf(firstUid),
                 (made, users) =>
                 {
                     link = _egress?.Attach(made);
                     File.WriteAllBytes(
-                        Path.Join(folders.Folder, "config.json"), OciConfiguration.Write(input with { NetworkPath = made.Path, UserPath = users.Path }));
+                        Path.Join(folders.Folder, "config.json"), OciConfiguration.Write(input with { NetworkPath = made.Path, UserPath = users?.Path }));
                 });
             owned.Push(network);
             await (link?.OpenAsync(spec.Egress) ?? Task.CompletedTask);
@@ -70,6 +70,10 @@ internal sealed partial class OciSandboxBackend
         CpuQuotaMax = _cpuQuotaMax,
         ResolverFile = _egress?.ResolverFile,
     };
+
+    /// <summary>In a container crun hangs when it joins one by path: there it makes its own, and H34's limits are shared by all.</summary>
+    private static UserNamespace? UsersOf(int firstUid) =>
+        CgroupLayout.IsHostPidNamespace() ? UserNamespace.Create(firstUid, OciConfiguration.UidsPerSlot) : null;
 
     /// <summary>A failure is not kept: what was missing may be installed meanwhile.</summary>
     private async Task<OciRuntime> ChooseOnceAsync(CancellationToken cancellationToken)
