@@ -81,10 +81,14 @@ internal sealed partial class LaneWorker
     private async Task<(IEnvironmentLease? Lease, bool Told)> WaitForLeaseAsync(LaneDelivery delivery, bool told)
     {
         var leasing = LeaseAsync(delivery);
-        if (!told && !leasing.IsCompleted && await Task.WhenAny(leasing, Task.Delay(SoonEnough, _time)) != leasing)
+        if (!told && !leasing.IsCompleted)
         {
-            await _replies.TellAsync(delivery, LaneTopology.Kind.Held);
-            told = true;
+            await ((Task)leasing).WaitAsync(SoonEnough, _time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (!leasing.IsCompleted)
+            {
+                await _replies.TellAsync(delivery, LaneTopology.Kind.Held);
+                told = true;
+            }
         }
 
         return (await leasing, told);

@@ -36,15 +36,28 @@ internal sealed record FunctionSource(string Name, string Runtime, string Handle
         };
         """);
 
+    /// <summary>Files beside the handler's own, so that it takes a while to unpack.</summary>
+    public int Ballast { get; init; }
+
     public byte[] Zip()
     {
         using var bytes = new MemoryStream();
         using (var zip = new ZipArchive(bytes, ZipArchiveMode.Create, leaveOpen: true))
         {
-            using var file = zip.CreateEntry(File).Open();
-            file.Write(Encoding.UTF8.GetBytes(Code));
+            for (var i = 0; i < Ballast; i++)
+            {
+                Add(zip, $"ballast/{i % 100}/{i}", $"{i}");
+            }
+
+            Add(zip, File, Code);
         }
 
         return bytes.ToArray();
+    }
+
+    private static void Add(ZipArchive zip, string name, string text)
+    {
+        using var file = zip.CreateEntry(name, CompressionLevel.Fastest).Open();
+        file.Write(Encoding.UTF8.GetBytes(text));
     }
 }

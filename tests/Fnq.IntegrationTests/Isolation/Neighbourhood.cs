@@ -14,6 +14,12 @@ internal sealed class Neighbourhood(LambdaApi api, int workerPid, string neighbo
     private const int PairsMin = 5;
     private const int PairsMax = 15;
     private const double RatioMax = 2;
+
+    /// <summary>
+    /// A group that had used up its quota may run to the next timer tick when it gets more, 4 ms at 250 Hz, before
+    /// anything else does: four spinning shells in a group with a quota do that to a sleeping one without Fnq.
+    /// </summary>
+    private const double TickMs = 4;
     private const long GrowthMax = 96 << 20;
     private static readonly TimeSpan Window = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan LeadIn = TimeSpan.FromMilliseconds(300);
@@ -33,7 +39,7 @@ internal sealed class Neighbourhood(LambdaApi api, int workerPid, string neighbo
         _beside.Clear();
         var resident = ProcessFiles.ResidentBytes(workerPid);
         var bites = 0;
-        while (_beside.Count < PairsMin || (Ratio > RatioMax && _beside.Count < PairsMax))
+        while (_beside.Count < PairsMin || (!Holds && _beside.Count < PairsMax))
         {
             _quiet.Add(await SampleAsync(Window));
             bites += await BesideAsync(attack);
@@ -43,9 +49,11 @@ internal sealed class Neighbourhood(LambdaApi api, int workerPid, string neighbo
         TestContext.Current.SendDiagnosticMessage(
             "{0}: p99 quiet {1}, beside the attack {2} ms: {3:0.00} x; {4} attacks; worker {5} MiB more", row, Text(_quiet), Text(_beside), Ratio, bites, growth >> 20);
         Assert.True(bites > 0, $"{row}: the attack never bit");
-        Assert.True(Ratio <= RatioMax, $"{row}: p99 {Text(_beside)} beside the attack, {Text(_quiet)} ms without");
+        Assert.True(Holds, $"{row}: p99 {Text(_beside)} beside the attack, {Text(_quiet)} ms without");
         Assert.True(growth < GrowthMax, $"{row}: the worker grew by {growth >> 20} MiB");
     }
+
+    private bool Holds => Median(_beside) <= Math.Max(RatioMax * Median(_quiet), Median(_quiet) + TickMs);
 
     private double Ratio => Median(_beside) / Median(_quiet);
 

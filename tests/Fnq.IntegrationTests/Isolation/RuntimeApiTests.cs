@@ -180,7 +180,7 @@ public sealed class RuntimeApiTests(Platform platform)
         var answered = (int)await platform.Api.CallAsync(name);
         used = WorkerCpu() - used;
         TestContext.Current.TestOutputHelper?.WriteLine($"{answered} pings answered in 4 s; the worker used {used:F2} s of processor time");
-        Assert.InRange(answered, 50, 600);
+        Assert.InRange(answered, 10, 600);
         Assert.InRange(used, 0, 2);
     }
 

@@ -33,6 +33,9 @@ internal sealed class EnvironmentLog(LogStream stream, SafeFileHandle output, Ti
 
     public SafeFileHandle Output => output;
 
+    /// <summary>Written to beyond its limit: what comes is thrown away until the next invocation.</summary>
+    public bool Flooded => Volatile.Read(ref _invocationFull);
+
     /// <summary>Begins an invocation: caps start anew, and its tail is kept if somebody wants it.</summary>
     public void Begin(bool keepTail)
     {
@@ -81,7 +84,7 @@ internal sealed class EnvironmentLog(LogStream stream, SafeFileHandle output, Ti
                 int count;
                 try
                 {
-                    count = Epoll.Read(output, chunk);
+                    count = _invocationFull ? Epoll.Discard(output, maxBytes - taken) : Epoll.Read(output, chunk);
                 }
                 catch (ObjectDisposedException)
                 {
@@ -101,6 +104,13 @@ internal sealed class EnvironmentLog(LogStream stream, SafeFileHandle output, Ti
                 }
 
                 taken += count;
+                if (_invocationFull)
+                {
+                    // A flood is drained at the price of the calls: nobody looks for its lines.
+                    (_partialLength, _lineFull) = (0, false);
+                    continue;
+                }
+
                 Split(chunk.AsSpan(0, count));
                 if (count < chunk.Length)
                 {
@@ -115,13 +125,6 @@ internal sealed class EnvironmentLog(LogStream stream, SafeFileHandle output, Ti
 
     private void Split(ReadOnlySpan<byte> bytes)
     {
-        if (_invocationFull)
-        {
-            // A flood is drained at the price of the reads: nobody looks for its lines.
-            (_partialLength, _lineFull) = (0, false);
-            return;
-        }
-
         while (!bytes.IsEmpty)
         {
             var end = bytes.IndexOf((byte)'\n');
@@ -190,6 +193,7 @@ internal sealed class EnvironmentLog(LogStream stream, SafeFileHandle output, Ti
         {
             Write(LogSource.Function, line[..Math.Clamp(MaxInvocationBytes - LineBytes - _invocationBytes, 0, line.Length)]);
             _invocationFull = true;
+            Epoll.Widen(output);
             Write(LogSource.Platform, InvocationMark);
             return;
         }

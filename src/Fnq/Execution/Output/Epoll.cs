@@ -12,6 +12,10 @@ internal static unsafe partial class Epoll
     public const int TryAgain = 11;
     public const int Interrupted = 4;
     private const int CloseOnExec = 0x80000;
+    private const uint NonBlocking = 2;
+    private const int SetPipeSize = 1031;
+    private const int WidePipe = 1024 * 1024;
+    private static readonly SafeFileHandle Nowhere = File.OpenHandle("/dev/null", FileMode.Open, FileAccess.Write);
     private static readonly bool Packed = RuntimeInformation.ProcessArchitecture == Architecture.X64;
 
     public static int EventSize => Packed ? 12 : 16;
@@ -56,6 +60,16 @@ internal static unsafe partial class Epoll
         }
     }
 
+    /// <summary>Throws away what lies in a pipe, whose pages are given back uncopied. Returns as <see cref="Read"/> does.</summary>
+    public static int Discard(SafeFileHandle pipe, int maxBytes)
+    {
+        var count = (int)Splice(pipe, 0, Nowhere, 0, (nuint)maxBytes, NonBlocking);
+        return count < 0 ? -Marshal.GetLastPInvokeError() : count;
+    }
+
+    /// <summary>As much room as one may have without a privilege; a pipe that cannot have it keeps its own.</summary>
+    public static void Widen(SafeFileHandle pipe) => _ = FileControl(pipe, SetPipeSize, WidePipe);
+
     public static void Signal(SafeFileHandle eventFile)
     {
         ulong one = 1;
@@ -80,6 +94,12 @@ internal static unsafe partial class Epoll
 
     [LibraryImport("libc", EntryPoint = "read", SetLastError = true)]
     private static partial nint ReadFile(SafeFileHandle file, byte* buffer, nuint count);
+
+    [LibraryImport("libc", EntryPoint = "splice", SetLastError = true)]
+    private static partial nint Splice(SafeFileHandle from, nint fromOffset, SafeFileHandle to, nint toOffset, nuint count, uint flags);
+
+    [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
+    private static partial int FileControl(SafeFileHandle file, int command, int value);
 
     [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
     private static partial nint WriteFile(SafeFileHandle file, void* buffer, nuint count);

@@ -7,11 +7,18 @@ namespace Fnq.Execution.Output;
 internal sealed class OutputPump : IDisposable
 {
     /// <summary>No environment holds the thread for longer than this many bytes at a time.</summary>
-    private const int MaxBytesPerTurn = 256 * 1024;
+    private const int MaxBytesPerTurn = 1024 * 1024;
     private const long StopToken = 0;
+
+    /// <summary>
+    /// Between two looks at a flood: what the worker spends on it is in no function's CPU share. A wide pipe holds what
+    /// is written meanwhile, and others wait no longer than this for their turn.
+    /// </summary>
+    private static readonly TimeSpan FloodPause = TimeSpan.FromMilliseconds(1);
     private readonly ConcurrentDictionary<long, EnvironmentLog> _logs = new();
     private readonly SafeFileHandle _epoll = Epoll.Create();
     private readonly SafeFileHandle _stop = Epoll.CreateEvent();
+    private readonly ManualResetEvent _stopping = new(false);
     private readonly Thread _thread;
     private long _lastToken;
 
@@ -41,10 +48,12 @@ internal sealed class OutputPump : IDisposable
 
     public void Dispose()
     {
+        _stopping.Set();
         Epoll.Signal(_stop);
         _thread.Join();
         _epoll.Dispose();
         _stop.Dispose();
+        _stopping.Dispose();
     }
 
     private void Run()
@@ -53,6 +62,7 @@ internal sealed class OutputPump : IDisposable
         Span<long> tokens = stackalloc long[64];
         while (true)
         {
+            var flooded = false;
             var count = Epoll.Wait(_epoll, entries, tokens);
             for (var i = 0; i < count; i++)
             {
@@ -61,11 +71,23 @@ internal sealed class OutputPump : IDisposable
                     return;
                 }
 
-                if (_logs.TryGetValue(tokens[i], out var log) && !log.Drain(MaxBytesPerTurn))
+                if (!_logs.TryGetValue(tokens[i], out var log))
+                {
+                    continue;
+                }
+
+                if (!log.Drain(MaxBytesPerTurn))
                 {
                     // Every writer has closed the pipe; it would be readable for ever.
                     Unregister(tokens[i]);
                 }
+
+                flooded |= log.Flooded;
+            }
+
+            if (flooded)
+            {
+                _stopping.WaitOne(FloodPause);
             }
         }
     }

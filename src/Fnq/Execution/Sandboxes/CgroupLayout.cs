@@ -15,16 +15,15 @@ internal sealed record CgroupLayout(
     /// A frozen v1 process does not act on SIGKILL. On a host the next worker thaws and removes it; a container that is
     /// killed waits for its processes for ever, and nobody is left to thaw them: there idle environments run on.
     /// </summary>
-    internal bool MayFreeze { get; init; } = true;
+    internal bool MayFreeze => IsUnified || !IsContained;
 
-    internal static CgroupLayout Detect()
-    {
-        var layout = Parse(File.ReadLines("/proc/self/mountinfo"));
-        return layout with { MayFreeze = layout.IsUnified || IsHostPidNamespace() };
-    }
+    /// <summary>Whether this worker itself runs in a container.</summary>
+    internal bool IsContained { get; init; }
+
+    internal static CgroupLayout Detect() => Parse(File.ReadLines("/proc/self/mountinfo")) with { IsContained = !IsHostPidNamespace() };
 
     /// <summary>The kernel gives the first pid namespace this number, and no other.</summary>
-    internal static bool IsHostPidNamespace() => new FileInfo("/proc/self/ns/pid").LinkTarget == "pid:[4026531836]";
+    private static bool IsHostPidNamespace() => new FileInfo("/proc/self/ns/pid").LinkTarget == "pid:[4026531836]";
 
     internal static CgroupLayout Parse(IEnumerable<string> mountInfo)
     {

@@ -9,6 +9,7 @@ internal sealed partial class OciSandboxBackend
     private async Task<OciSandbox> MakeAsync(OciRuntime runtime, Slot slot, SandboxSpec spec, bool isPrepared, CancellationToken cancellationToken)
     {
         var owned = new Stack<IDisposable>();
+        EgressLink? link = null;
         try
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -29,7 +30,6 @@ internal sealed partial class OciSandboxBackend
                 TmpFolder = tmp is null ? null : folders.Tmp,
             };
             var view = new RuntimeView(isPrepared ? folders.Share() : [], paths.Binds, tmp, (uint)firstUid);
-            EgressLink? link = null;
             var network = await runtime.CreateAsync(
                 folders.Folder, pipes, view, _options.CreateTimeout, () => UsersOf(firstUid),
                 (made, users) =>
@@ -52,6 +52,7 @@ internal sealed partial class OciSandboxBackend
             {
                 part.Dispose();
             }
+            await (link?.ForgetAsync() ?? Task.CompletedTask);
             await RemoveAsync(slot);
             throw;
         }
@@ -72,8 +73,8 @@ internal sealed partial class OciSandboxBackend
     };
 
     /// <summary>In a container crun hangs when it joins one by path: there it makes its own, and H34's limits are shared by all.</summary>
-    private static UserNamespace? UsersOf(int firstUid) =>
-        CgroupLayout.IsHostPidNamespace() ? UserNamespace.Create(firstUid, OciConfiguration.UidsPerSlot) : null;
+    private UserNamespace? UsersOf(int firstUid) =>
+        _layout.IsContained ? null : UserNamespace.Create(firstUid, OciConfiguration.UidsPerSlot);
 
     /// <summary>A failure is not kept: what was missing may be installed meanwhile.</summary>
     private async Task<OciRuntime> ChooseOnceAsync(CancellationToken cancellationToken)
