@@ -9,7 +9,7 @@ public readonly record struct DeploymentId(string Value)
 /// <summary>One execution of an attempt: the key of its billing record. A UUIDv7, so it also tells the partition day.</summary>
 public readonly record struct RunId(Guid Value)
 {
-    public static RunId New(TimeProvider time) => new(Guid.CreateVersion7(time.GetUtcNow()));
+    public static RunId New(TimeProvider time) => new(RandomIds.New(time.GetUtcNow()));
 
     public override string ToString() => Value.ToString();
 }

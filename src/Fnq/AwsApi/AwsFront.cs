@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using Fnq.Contracts;
 using Fnq.Identity;
 using Fnq.Telemetry;
 using Microsoft.AspNetCore.Http;
@@ -13,6 +14,7 @@ internal sealed partial class AwsFront
 {
     /// <summary>A request for a service that is not here; its signature is proven all the same before it learns that.</summary>
     private const long MaxBodyOfUnknownService = 1 << 20;
+    private const int SoonHashedBytes = 64 * 1024;
 
     private readonly FrozenDictionary<string, IAwsService> _services;
     private readonly AccessKeyStore _keys;
@@ -36,7 +38,7 @@ internal sealed partial class AwsFront
 
     public async Task InvokeAsync(HttpContext http)
     {
-        var requestId = Guid.NewGuid();
+        var requestId = RandomIds.New();
         http.Response.Headers["x-amzn-RequestId"] = requestId.ToString();
         var seen = new Seen();
         BrokenRequests.Answered(http);
@@ -149,7 +151,14 @@ internal sealed partial class AwsFront
     {
         try
         {
-            return await RequestBody.ReadAsync(http, seen.Service, seen.Service?.MaxBodyBytes(http) ?? MaxBodyOfUnknownService, _bodies);
+            var body = await RequestBody.ReadAsync(http, seen.Service, seen.Service?.MaxBodyBytes(http) ?? MaxBodyOfUnknownService, _bodies);
+            if (body.Length > SoonHashedBytes)
+            {
+                // Off the thread that listens to sockets: hashing and parsing take a while.
+                await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+            }
+
+            return body;
         }
         catch (IOException broken) when (broken is not BadHttpRequestException && !http.RequestAborted.IsCancellationRequested)
         {

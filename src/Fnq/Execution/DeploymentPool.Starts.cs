@@ -5,24 +5,6 @@ namespace Fnq.Execution;
 /// <summary>How those who wait get an environment.</summary>
 internal sealed partial class DeploymentPool
 {
-    private async ValueTask<IEnvironmentLease?> WaitAsync(EnvironmentWaiter waiter, DateTimeOffset startDeadline)
-    {
-        var left = startDeadline - time.GetUtcNow();
-        using var expiry = new CancellationTokenSource(left > TimeSpan.Zero ? left : TimeSpan.Zero, time);
-        await using var registration = expiry.Token.UnsafeRegister(
-            static (state, token) => ((EnvironmentWaiter)state!).TrySetCanceled(token), waiter);
-
-        // Whoever has waited for as long as a start takes was told wrong by the median, and the policy is asked again.
-        var patience = ColdStart;
-        while (await Task.WhenAny(waiter.Task, Task.Delay(patience, time, expiry.Token)) != waiter.Task && !expiry.IsCancellationRequested)
-        {
-            ServeWaiting();
-            patience *= 2;
-        }
-
-        return await waiter.Task;
-    }
-
     /// <summary>Asks the policy what those who wait need, and does it.</summary>
     public void ServeWaiting()
     {
@@ -50,11 +32,6 @@ internal sealed partial class DeploymentPool
     {
         lock (_gate)
         {
-            while (_waiting.TryPeek(out var first) && first.Task.IsCompleted)
-            {
-                _waiting.Dequeue();
-            }
-
             var decision = OverflowPolicy.Decide(new OverflowSituation(
                 _waiting.Count, _all.Count, _starting, node.StartsInFlight, Runs.Median(), ColdStart, node.Options.Cores, hasRoom,
                 _waiting.TryPeek(out var oldest) ? time.GetElapsedTime(oldest.Since) : TimeSpan.Zero));
@@ -167,21 +144,26 @@ internal sealed partial class DeploymentPool
 
     private void RefuseAll(Exception? error)
     {
-        lock (_gate)
+        while (NextWaiting() is { } waiter)
         {
-            while (_waiting.TryDequeue(out var waiter))
+            if (error is null)
             {
-                _ = error is null ? waiter.TrySetResult(null) : waiter.TrySetException(error);
+                waiter.SetResult(null);
+            }
+            else
+            {
+                waiter.SetException(error);
             }
         }
     }
-}
 
-/// <summary>A request without an environment yet.</summary>
-internal sealed class EnvironmentWaiter(long since) : TaskCompletionSource<IEnvironmentLease?>(TaskCreationOptions.RunContinuationsAsynchronously)
-{
-    /// <summary>Timestamp of the time provider.</summary>
-    public long Since { get; } = since;
+    private EnvironmentWaiter? NextWaiting()
+    {
+        lock (_gate)
+        {
+            return _waiting.TryDequeue(out var waiter) ? waiter : null;
+        }
+    }
 }
 
 /// <summary>Where an environment went that had nothing to do.</summary>

@@ -10,7 +10,6 @@ internal sealed partial class DeploymentPool(Deployment deployment, WarmPool nod
     // Last in, first out: surplus environments stay idle, freeze and age out.
     private readonly List<PooledEnvironment> _idle = [];
     private readonly HashSet<PooledEnvironment> _all = [];
-    private readonly Queue<EnvironmentWaiter> _waiting = new();
     private readonly InitBackoff _initBackoff = new(time);
     private int _starting;
     private int _started;
@@ -36,12 +35,11 @@ internal sealed partial class DeploymentPool(Deployment deployment, WarmPool nod
                 return ValueTask.FromResult<IEnvironmentLease?>(idle);
             }
 
-            waiter = new EnvironmentWaiter(time.GetTimestamp());
-            _waiting.Enqueue(waiter);
+            waiter = Enqueue(startDeadline);
         }
 
         ServeWaiting();
-        return WaitAsync(waiter, startDeadline);
+        return new ValueTask<IEnvironmentLease?>(waiter.Task);
     }
 
     public bool TryTake(PooledEnvironment environment)
@@ -167,34 +165,40 @@ internal sealed partial class DeploymentPool(Deployment deployment, WarmPool nod
     /// <summary>To the longest waiting, else to the idle ones.</summary>
     private HandedTo HandOver(PooledEnvironment environment, bool keepIdleSince = false)
     {
+        EnvironmentWaiter? waiter;
         lock (_gate)
         {
-            while (_waiting.TryDequeue(out var waiter))
+            if (!_waiting.TryDequeue(out waiter))
             {
-                environment.MarkLeased();
-                if (waiter.TrySetResult(environment))
-                {
-                    return HandedTo.Waiter;
-                }
+                return LieDown(environment, keepIdleSince);
             }
 
-            if (_retired)
-            {
-                return HandedTo.Retirement;
-            }
-
-            if (!keepIdleSince)
-            {
-                environment.MarkIdle();
-                _idle.Add(environment);
-            }
-            else
-            {
-                _idle.Insert(0, environment);
-            }
-
-            return HandedTo.Idle;
+            environment.MarkLeased();
         }
+
+        waiter.SetResult(environment);
+        return HandedTo.Waiter;
+    }
+
+    /// <summary>Under the gate.</summary>
+    private HandedTo LieDown(PooledEnvironment environment, bool keepIdleSince)
+    {
+        if (_retired)
+        {
+            return HandedTo.Retirement;
+        }
+
+        if (!keepIdleSince)
+        {
+            environment.MarkIdle();
+            _idle.Add(environment);
+        }
+        else
+        {
+            _idle.Insert(0, environment);
+        }
+
+        return HandedTo.Idle;
     }
 
     /// <summary>The task ends when its room is free again.</summary>

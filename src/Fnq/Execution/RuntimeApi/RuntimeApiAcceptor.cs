@@ -56,7 +56,7 @@ internal sealed class RuntimeApiAcceptor(RuntimeApiServer server, SocketConnecti
         new SocketConnectionFactoryOptions
         {
             UnsafePreferInlineScheduling = true,
-            WaitForDataBeforeAllocatingBuffer = true,
+            WaitForDataBeforeAllocatingBuffer = false,
             MaxReadBufferSize = RuntimeApiLimits.ReadAheadBytes,
         },
         loggers.CreateLogger<SocketConnectionContextFactory>());
