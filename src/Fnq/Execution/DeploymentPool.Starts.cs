@@ -45,6 +45,24 @@ internal sealed partial class DeploymentPool
         }
     }
 
+    /// <summary>While the old one still serves, so that nobody waits for a start because of its age. Where there is no room, nobody ends for it.</summary>
+    private void StartSuccessor()
+    {
+        var expectedMb = ExpectedMb;
+        lock (_gate)
+        {
+            if (_idle.Count > 0 || _starting > 0 || !node.Capacity.TryReserve(expectedMb))
+            {
+                return;
+            }
+
+            _starting++;
+            node.StartBegun();
+        }
+
+        node.UnderWay(StartAsync(expectedMb));
+    }
+
     private void ServeWithoutRoom()
     {
         CancelStart();

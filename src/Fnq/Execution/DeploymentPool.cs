@@ -66,6 +66,11 @@ internal sealed partial class DeploymentPool(Deployment deployment, WarmPool nod
             return;
         }
 
+        if (environment.NeedsSuccessor(node.Options))
+        {
+            StartSuccessor();
+        }
+
         Offer(environment);
     }
 
@@ -221,6 +226,8 @@ internal sealed partial class DeploymentPool(Deployment deployment, WarmPool nod
 
     private async Task DestroyAsync(PooledEnvironment environment)
     {
+        // Off the caller's thread, as with a start: this is whose run was the last.
+        await Task.Yield();
         try
         {
             await environment.Environment.DisposeAsync();
