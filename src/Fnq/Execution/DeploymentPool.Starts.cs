@@ -51,7 +51,7 @@ internal sealed partial class DeploymentPool
         var expectedMb = ExpectedMb;
         lock (_gate)
         {
-            if (_idle.Count > 0 || _starting > 0 || !node.Capacity.TryReserve(expectedMb))
+            if (_idle.Exists(other => !other.IsAgeing(node.Options)) || _starting > 0 || !node.Capacity.TryReserve(expectedMb))
             {
                 return;
             }

@@ -11,7 +11,6 @@ internal sealed class PooledEnvironment(DeploymentPool pool, ExecutionEnvironmen
     private readonly long _bornAt = time.GetTimestamp();
     private long _idleSince;
     private int _invocations;
-    private bool _hasSuccessor;
 
     public ExecutionEnvironment Environment { get; } = environment;
 
@@ -28,13 +27,9 @@ internal sealed class PooledEnvironment(DeploymentPool pool, ExecutionEnvironmen
     /// <summary>Whether it has lived long enough, by time or by work.</summary>
     public bool IsWornOut(WorkerOptions options) => _invocations >= maxInvocations || time.GetElapsedTime(_bornAt) > options.MaxLife;
 
-    /// <summary>True once, when a twentieth of its life is left: time for a successor to start.</summary>
-    public bool NeedsSuccessor(WorkerOptions options)
-    {
-        var isDue = !_hasSuccessor && (_invocations >= maxInvocations - maxInvocations / 20 || time.GetElapsedTime(_bornAt) > options.MaxLife * 0.95);
-        _hasSuccessor |= isDue;
-        return isDue;
-    }
+    /// <summary>A twentieth of its life is left: time for a successor to start.</summary>
+    public bool IsAgeing(WorkerOptions options) =>
+        _invocations >= maxInvocations - maxInvocations / 20 || time.GetElapsedTime(_bornAt) > options.MaxLife * 0.95;
 
     public async ValueTask<InvocationResult> InvokeAsync(InvocationRequest request, CancellationToken cancellationToken)
     {

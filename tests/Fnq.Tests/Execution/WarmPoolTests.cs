@@ -15,12 +15,34 @@ public sealed class WarmPoolTests : IAsyncDisposable
     {
         await _harness.PrepareAsync(Runtimes.Echo);
         await using var pool = Pool(maxInvocations: 16);
-        for (var run = 0; run < 40; run++)
-        {
-            await InvokeAsync(pool);
-        }
-
+        await InvokeAsync(pool, 40);
         Assert.Equal([16, 16, 8], _harness.Records.GroupBy(record => record.Environment).Select(group => group.Count()));
+    }
+
+    [Fact]
+    public async Task A_successor_starts_while_the_old_one_still_serves()
+    {
+        await _harness.PrepareAsync(Runtimes.Echo);
+        await using var pool = Pool(maxInvocations: 100);
+        await InvokeAsync(pool, 95);
+        Assert.True(SpinWait.SpinUntil(() => pool.StartsInFlight == 0, TimeSpan.FromSeconds(30)));
+        await InvokeAsync(pool, 10);
+        Assert.Equal([95, 10], _harness.Records.GroupBy(record => record.Environment).Select(group => group.Count()));
+    }
+
+    [Fact]
+    public async Task Who_gets_no_environment_by_its_deadline_is_let_go_and_the_next_is_served()
+    {
+        await _harness.PrepareAsync(Runtimes.Echo);
+        await using var pool = Pool(maxInvocations: 100, maxEnvironments: 1);
+        var busy = Assert.IsType<PooledEnvironment>(await pool.LeaseAsync(EnvironmentHarness.Deployment, TimeProvider.System.GetUtcNow().AddSeconds(30)));
+        var late = pool.LeaseAsync(EnvironmentHarness.Deployment, TimeProvider.System.GetUtcNow().AddMilliseconds(50)).AsTask();
+        var patient = pool.LeaseAsync(EnvironmentHarness.Deployment, TimeProvider.System.GetUtcNow().AddSeconds(30)).AsTask();
+        await Assert.ThrowsAsync<TaskCanceledException>(() => late.WaitAsync(TimeSpan.FromSeconds(20)));
+        Assert.False(patient.IsCompleted);
+        await busy.DisposeAsync();
+        await using var lease = await patient.WaitAsync(TimeSpan.FromSeconds(20));
+        Assert.Same(busy, lease);
     }
 
     [Fact]
@@ -56,14 +78,17 @@ public sealed class WarmPoolTests : IAsyncDisposable
         Assert.All(lives, life => Assert.InRange(life, 8_000, 10_000));
     }
 
-    private WarmPool Pool(int maxInvocations) => new(
-        _harness.Factory, new WorkerOptions { MemoryMb = 1_000, MaxInvocations = maxInvocations }, TimeProvider.System,
-        NullLogger<DeploymentPool>.Instance);
+    private WarmPool Pool(int maxInvocations, int maxEnvironments = 400) => new(
+        _harness.Factory, new WorkerOptions { MemoryMb = 1_000, MaxInvocations = maxInvocations, MaxEnvironments = maxEnvironments },
+        TimeProvider.System, NullLogger<DeploymentPool>.Instance);
 
-    private static async Task InvokeAsync(WarmPool pool)
+    private static async Task InvokeAsync(WarmPool pool, int runs = 1)
     {
-        await using var lease = await pool.LeaseAsync(EnvironmentHarness.Deployment, TimeProvider.System.GetUtcNow().AddSeconds(30));
-        Assert.NotNull(lease);
-        await lease.InvokeAsync(EnvironmentHarness.Request(), CancellationToken.None);
+        for (var run = 0; run < runs; run++)
+        {
+            await using var lease = await pool.LeaseAsync(EnvironmentHarness.Deployment, TimeProvider.System.GetUtcNow().AddSeconds(30));
+            Assert.NotNull(lease);
+            await lease.InvokeAsync(EnvironmentHarness.Request(), CancellationToken.None);
+        }
     }
 }
