@@ -17,24 +17,10 @@ internal static class ServeVerb
                 return 2;
             }
 
-            ContinueOnSocketThreads();
             await using var server = await FnqServer.StartAsync(settings, cancellationToken);
             await server.WaitForShutdownAsync(cancellationToken);
             return 0;
         });
         return command;
-    }
-
-    /// <summary>
-    /// The runtime reads this once, with the first socket: what waits for bytes goes on where they arrived, not on a pool
-    /// thread that is woken for it. Whatever takes long leaves those threads by itself.
-    /// </summary>
-    private static void ContinueOnSocketThreads()
-    {
-        const string setting = "DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS";
-        if (Environment.GetEnvironmentVariable(setting) is null)
-        {
-            Environment.SetEnvironmentVariable(setting, "1");
-        }
     }
 }

@@ -14,7 +14,6 @@ internal sealed partial class AwsFront
 {
     /// <summary>A request for a service that is not here; its signature is proven all the same before it learns that.</summary>
     private const long MaxBodyOfUnknownService = 1 << 20;
-    private const int SoonHashedBytes = 64 * 1024;
 
     private readonly FrozenDictionary<string, IAwsService> _services;
     private readonly AccessKeyStore _keys;
@@ -151,14 +150,7 @@ internal sealed partial class AwsFront
     {
         try
         {
-            var body = await RequestBody.ReadAsync(http, seen.Service, seen.Service?.MaxBodyBytes(http) ?? MaxBodyOfUnknownService, _bodies);
-            if (body.Length > SoonHashedBytes)
-            {
-                // Off the thread that listens to sockets: hashing and parsing take a while.
-                await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-            }
-
-            return body;
+            return await RequestBody.ReadAsync(http, seen.Service, seen.Service?.MaxBodyBytes(http) ?? MaxBodyOfUnknownService, _bodies);
         }
         catch (IOException broken) when (broken is not BadHttpRequestException && !http.RequestAborted.IsCancellationRequested)
         {

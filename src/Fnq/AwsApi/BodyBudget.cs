@@ -11,8 +11,12 @@ internal sealed class BodyBudget(long limit)
     /// <summary>Smaller bodies are not counted: 10,000 connections of them are bounded by themselves.</summary>
     public const int FreeBytes = 64 * 1024;
 
+    /// <summary>What lies in the heap from so many bytes of large bodies is collected: on a machine with much memory nothing else would.</summary>
+    private const long CollectAfter = 128L << 20;
+
     private readonly long _limit = limit;
     private long _held;
+    private long _left;
 
     public static BodyBudget OfThisMachine() => new(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 8);
 
@@ -39,6 +43,16 @@ internal sealed class BodyBudget(long limit)
         }
     }
 
+    /// <summary>Once nobody holds any: a collection in the middle of many would find little.</summary>
+    private void GiveBack(long bytes)
+    {
+        var left = Interlocked.Add(ref _left, bytes);
+        if (Interlocked.Add(ref _held, -bytes) == 0 && left >= CollectAfter && Interlocked.CompareExchange(ref _left, 0, left) == left)
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(static _ => GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive), null);
+        }
+    }
+
     private sealed class Share(BodyBudget budget) : IDisposable
     {
         private long _bytes;
@@ -55,6 +69,6 @@ internal sealed class BodyBudget(long limit)
             return true;
         }
 
-        public void Dispose() => Interlocked.Add(ref budget._held, -Interlocked.Exchange(ref _bytes, 0));
+        public void Dispose() => budget.GiveBack(Interlocked.Exchange(ref _bytes, 0));
     }
 }

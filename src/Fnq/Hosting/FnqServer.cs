@@ -22,7 +22,7 @@ internal static partial class FnqServer
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         ConfigureLogging(builder.Logging, settings);
         builder.WebHost.ConfigureKestrel(kestrel => Limit(kestrel, settings));
-        // A request goes on where its bytes were read: one queue less between client and function. An idle connection holds a
+        // A request goes on where its bytes were read, on a pool thread: one queue less between client and function. An idle connection holds a
         // buffer of 4 KB, and is not asked twice whether there is something to read.
         builder.WebHost.UseSockets(sockets => (sockets.UnsafePreferInlineScheduling, sockets.WaitForDataBeforeAllocatingBuffer) = (true, false));
         builder.Services.AddSingleton(TimeProvider.System);

@@ -13,7 +13,7 @@ namespace Fnq.Invocations;
 /// </summary>
 internal sealed class Lane
 {
-    private const int OverflowPrefetch = 32;
+    private const int OverflowPrefetch = 64;
     private const int OverflowPriority = 0;
     private const int WarmPriority = 10;
 

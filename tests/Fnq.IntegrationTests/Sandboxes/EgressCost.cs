@@ -32,7 +32,7 @@ public sealed class EgressCost
             await link.ForgetAsync();
         }
 
-        network.Dispose();
+        await network.DisposeAsync();
         Directory.Delete(state, recursive: true);
         TestContext.Current.SendDiagnosticMessage(
             "ms, p50 and p95: attach {0}, open {1}, open with an allow list {2}", Figures(attached), Figures(opened), Figures(tagged));

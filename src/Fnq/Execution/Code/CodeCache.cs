@@ -80,7 +80,7 @@ internal sealed class CodeCache
     private async Task ExtractAsync(CodeUse use, string digest, Func<CancellationToken, Task<byte[]>> load, CancellationToken cancellationToken)
     {
         var package = await load(cancellationToken);
-        var real = await Task.Run(() => Convert.ToHexStringLower(SHA256.HashData(package)), cancellationToken);
+        var real = Convert.ToHexStringLower(SHA256.HashData(package));
         if (real != digest)
         {
             throw new InvalidDataException($"The stored package {digest} has the digest {real}: it was changed or damaged, and is not unpacked.");
@@ -88,7 +88,7 @@ internal sealed class CodeCache
 
         using (var draft = new CodeDraft(_drafts, digest))
         {
-            use.Bytes = await Task.Run(() => PackageExtraction.Extract(package, draft.Folder), cancellationToken);
+            use.Bytes = PackageExtraction.Extract(package, draft.Folder);
             draft.Publish(use.Folder);
         }
 

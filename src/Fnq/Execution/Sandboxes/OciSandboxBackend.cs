@@ -123,7 +123,7 @@ internal sealed partial class OciSandboxBackend : ISandboxBackend, IDisposable, 
             return;
         }
         await _stock.DisposeAsync();
-        _egress?.Dispose();
+        await (_egress?.DisposeAsync() ?? default);
         _ = await _cgroups.RemoveAsync($"{_options.CgroupParent}/{_slots.Owner}", TimeSpan.Zero);
         _slots.Dispose();
         _hostNetwork.Dispose();

@@ -9,7 +9,7 @@ namespace Fnq.Execution.Sandboxes.Egress;
 /// The way out of a worker's sandboxes: a link for each, and one packet filter on the host's side for all, out of the
 /// reach of anything inside.
 /// </summary>
-internal sealed partial class EgressNetwork : IDisposable
+internal sealed partial class EgressNetwork : IAsyncDisposable
 {
     internal const string InnerName = "eth0";
 
@@ -68,7 +68,7 @@ internal sealed partial class EgressNetwork : IDisposable
         catch (Exception e) when (e is SandboxException or IOException or UnauthorizedAccessException or System.ComponentModel.Win32Exception)
         {
             LogNone(logger, e.Message);
-            network?.Dispose();
+            network?.DisposeAsync().AsTask().GetAwaiter().GetResult();
             return null;
         }
     }
@@ -123,7 +123,7 @@ internal sealed partial class EgressNetwork : IDisposable
         }
     }
 
-    public void Dispose()
+    public async ValueTask DisposeAsync()
     {
         File.Delete(ResolverFile);
 
@@ -133,7 +133,7 @@ internal sealed partial class EgressNetwork : IDisposable
             _forwarding.PutBack();
         }
 
-        _filter.TryRemoveAsync().GetAwaiter().GetResult();
+        await _filter.TryRemoveAsync();
         _socket.Dispose();
     }
 
