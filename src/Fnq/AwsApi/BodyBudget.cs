@@ -12,7 +12,7 @@ internal sealed class BodyBudget(long limit)
     public const int FreeBytes = 64 * 1024;
 
     /// <summary>What lies in the heap from so many bytes of large bodies is collected: on a machine with much memory nothing else would.</summary>
-    private const long CollectAfter = 128L << 20;
+    private const long CollectAfter = 32L << 20;
 
     private readonly long _limit = limit;
     private long _held;
