@@ -66,7 +66,7 @@ internal sealed partial class DeploymentPool(Deployment deployment, WarmPool nod
             return;
         }
 
-        if (environment.IsAgeing(node.Options))
+        if (environment.NeedsSuccessor(node.Options))
         {
             StartSuccessor();
         }

@@ -11,6 +11,7 @@ internal sealed class PooledEnvironment(DeploymentPool pool, ExecutionEnvironmen
     private readonly long _bornAt = time.GetTimestamp();
     private long _idleSince;
     private int _invocations;
+    private bool _hasSuccessor;
 
     public ExecutionEnvironment Environment { get; } = environment;
 
@@ -30,6 +31,17 @@ internal sealed class PooledEnvironment(DeploymentPool pool, ExecutionEnvironmen
     /// <summary>A twentieth of its life is left: time for a successor to start.</summary>
     public bool IsAgeing(WorkerOptions options) =>
         _invocations >= maxInvocations - maxInvocations / 20 || time.GetElapsedTime(_bornAt) > options.MaxLife * 0.95;
+
+    /// <summary>True once: at saturation nobody is idle, and every return would start another.</summary>
+    public bool NeedsSuccessor(WorkerOptions options)
+    {
+        if (_hasSuccessor || !IsAgeing(options))
+        {
+            return false;
+        }
+
+        return _hasSuccessor = true;
+    }
 
     public async ValueTask<InvocationResult> InvokeAsync(InvocationRequest request, CancellationToken cancellationToken)
     {
