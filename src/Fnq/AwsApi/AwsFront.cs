@@ -129,9 +129,7 @@ internal sealed partial class AwsFront
         var action = service.ActionOf(request.Http, request.Body) ?? throw RestJson.UnknownOperation();
         if (!FunctionPolicy.Allows(action))
         {
-            throw new AwsException(
-                StatusCodes.Status403Forbidden, "AccessDeniedException",
-                FunctionPolicy.Refusal(request.Caller, action, service.ResourceOf(request)), MessageMember.CapitalWithoutType);
+            throw RestJson.AccessDenied(FunctionPolicy.Refusal(request.Caller, action, service.ResourceOf(request)));
         }
     }
 

@@ -28,6 +28,9 @@ internal static class RestJson
     public static AwsException UnknownOperation() =>
         new(StatusCodes.Status404NotFound, "UnknownOperationException", "The requested operation is not known to this service.", MessageMember.Lower);
 
+    public static AwsException AccessDenied(string message) =>
+        new(StatusCodes.Status403Forbidden, "AccessDeniedException", message, MessageMember.CapitalWithoutType);
+
     public static AwsException BadPath() =>
         new(StatusCodes.Status400BadRequest, "InvalidRequestContentException", "The request path is not valid percent-encoded UTF-8.", MessageMember.Lower);
 

@@ -7,7 +7,7 @@ namespace Fnq.Execution;
 /// Carries Fnq's API into sandboxes: bytes from the environment's own listener to the API and back, read by nobody. Its
 /// requests are signed, so that the way in needs no protection beyond its limits.
 /// </summary>
-internal sealed partial class ApiProxy(ApiProxyOptions options, ILogger<ApiProxy> logger)
+internal sealed partial class ApiProxy(ApiProxyOptions options, TimeProvider time, ILogger<ApiProxy> logger)
 {
     /// <summary>Per environment; more are closed at once.</summary>
     public const int MaxConnections = 16;
@@ -25,7 +25,7 @@ internal sealed partial class ApiProxy(ApiProxyOptions options, ILogger<ApiProxy
 
         using var over = new CancellationTokenSource();
         var open = 0;
-        while (await AcceptAsync(listener) is { } socket)
+        while (await Listening.NextAsync(listener, time) is { } socket)
         {
             if (options.Target is null || Volatile.Read(ref open) >= MaxConnections)
             {
@@ -38,25 +38,6 @@ internal sealed partial class ApiProxy(ApiProxyOptions options, ILogger<ApiProxy
         }
 
         await over.CancelAsync();
-    }
-
-    private static async Task<Socket?> AcceptAsync(Socket listener)
-    {
-        while (true)
-        {
-            try
-            {
-                return await listener.AcceptAsync();
-            }
-            catch (SocketException e) when (e.SocketErrorCode is SocketError.ConnectionAborted or SocketError.ConnectionReset)
-            {
-                // That one has gone; others may come.
-            }
-            catch (Exception e) when (e is SocketException or ObjectDisposedException)
-            {
-                return null;
-            }
-        }
     }
 
     private async Task ServeAsync(Socket inside, CancellationToken over)

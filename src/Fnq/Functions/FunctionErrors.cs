@@ -33,8 +33,6 @@ internal static class FunctionErrors
             "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to retrieve the latest Revision Id",
             MessageMember.Lower);
 
-    public static AwsException AccessDenied(string message) => new(403, "AccessDeniedException", message, MessageMember.CapitalWithoutType);
-
     public static AwsException Recursive() => new(
         400, "RecursiveInvocationException",
         "Lambda has detected your function being invoked in a recursive loop with other Amazon Web Services resources and stopped your function's invocation.");

@@ -84,7 +84,7 @@ internal readonly partial record struct FunctionReference(FunctionKey Function, 
 
         if (match.Groups["account"] is { Success: true } otherAccount && otherAccount.Value != account)
         {
-            throw FunctionErrors.AccessDenied(
+            throw RestJson.AccessDenied(
                 $"The caller is not authorized to use functions of account {otherAccount.Value} because no resource-based policy allows it");
         }
 

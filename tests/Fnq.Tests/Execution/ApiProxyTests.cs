@@ -21,7 +21,7 @@ public sealed class ApiProxyTests : IDisposable
         _inside.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         _inside.Listen();
         var options = new ApiProxyOptions { Target = new Uri($"http://{_api.LocalEndpoint}") };
-        _running = new ApiProxy(options, NullLogger<ApiProxy>.Instance).RunAsync(_inside);
+        _running = new ApiProxy(options, TimeProvider.System, NullLogger<ApiProxy>.Instance).RunAsync(_inside);
     }
 
     [Fact]

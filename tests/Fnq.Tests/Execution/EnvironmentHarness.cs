@@ -42,7 +42,7 @@ internal sealed class EnvironmentHarness : IAsyncDisposable, ISandboxBackend, IC
             _server,
             new RuntimeApiAcceptor(_server, RuntimeApiAcceptor.CreateTransports(loggers), TimeProvider.System),
             _pump, _logs, this,
-            new FunctionAccess(this, new ApiProxy(new(), NullLogger<ApiProxy>.Instance), new(), new WorkerOptions { MemoryMb = 1_024 }),
+            new FunctionAccess(this, new ApiProxy(new(), TimeProvider.System, NullLogger<ApiProxy>.Instance), new(), new WorkerOptions { MemoryMb = 1_024 }),
             new ExecutionMeters(_meters), new NodeId("worker-1"), time ?? TimeProvider.System,
             loggers.CreateLogger<ExecutionEnvironment>());
         Backoff = new InitBackoff(Services.Time);

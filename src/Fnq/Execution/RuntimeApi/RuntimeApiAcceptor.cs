@@ -6,38 +6,11 @@ namespace Fnq.Execution.RuntimeApi;
 /// <summary>Accepts an environment's connections and passes them to the server, at most so many at a time.</summary>
 internal sealed class RuntimeApiAcceptor(RuntimeApiServer server, SocketConnectionContextFactory transports, TimeProvider time)
 {
-    /// <summary>When the worker has no descriptor to spare: what is waiting stays in the backlog.</summary>
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
-
     /// <summary>Ends when the listener is closed.</summary>
     public async Task RunAsync(Socket listener, IRuntimeApiSession session, RuntimeApiConnections open)
     {
-        while (true)
+        while (await Listening.NextAsync(listener, time) is { } socket)
         {
-            Socket socket;
-            try
-            {
-                socket = await listener.AcceptAsync();
-            }
-            catch (ObjectDisposedException)
-            {
-                return;
-            }
-            catch (SocketException e)
-            {
-                if (listener.SafeHandle.IsClosed)
-                {
-                    return;
-                }
-
-                if (e.SocketErrorCode is not (SocketError.ConnectionAborted or SocketError.ConnectionReset))
-                {
-                    await Task.Delay(Pause, time);
-                }
-
-                continue;
-            }
-
             if (open.IsFull)
             {
                 socket.Dispose();
