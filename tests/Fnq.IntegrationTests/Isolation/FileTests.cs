@@ -95,7 +95,9 @@ public sealed class FileTests(Platform platform)
         Assert.Equal(1_024, (int)result["done"]! + (int)result["before"]!);
         Assert.Equal(1_023, (int?)result["highest"]);
         await platform.StillServesAsync(name);
-        await Until.TrueAsync(() => DescriptorsOfTheWorker() <= before + 8, $"the worker has the {before} descriptors it had");
+
+        // The stock and the warm environments of other tests come and go meanwhile, with some descriptors each.
+        await Until.TrueAsync(() => DescriptorsOfTheWorker() <= before + 100, $"the worker has about the {before} descriptors it had");
     }
 
     [Fact]
