@@ -65,7 +65,6 @@ internal sealed class ExecutionModule(ExecutionOptions options) : IModule
         services.AddSingleton<ICodeFolders, PackageFolders>();
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<LogStore>(provider, options.DataFolder));
         services.AddSingleton<RuntimeApiServer>();
-        services.AddSingleton(provider => RuntimeApiAcceptor.CreateTransports(provider.GetRequiredService<ILoggerFactory>()));
         services.AddSingleton<RuntimeApiAcceptor>();
         services.AddSingleton<OutputPump>();
         services.AddSingleton<ExecutionMeters>();

@@ -2,7 +2,9 @@ using System.Diagnostics;
 using Fnq.AwsApi;
 using Fnq.Dispatch;
 using Fnq.Telemetry;
+using Fnq.Transport;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -22,9 +24,7 @@ internal static partial class FnqServer
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         ConfigureLogging(builder.Logging, settings);
         builder.WebHost.ConfigureKestrel(kestrel => Limit(kestrel, settings));
-        // A request goes on where its bytes were read, on a pool thread: one queue less between client and function. An idle connection holds a
-        // buffer of 4 KB, and is not asked twice whether there is something to read.
-        builder.WebHost.UseSockets(sockets => (sockets.UnsafePreferInlineScheduling, sockets.WaitForDataBeforeAllocatingBuffer) = (true, false));
+        builder.Services.AddSingleton<IConnectionListenerFactory, LoopListeners>();
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton(settings);
         builder.Services.AddRouting();

@@ -40,7 +40,7 @@ internal sealed class EnvironmentHarness : IAsyncDisposable, ISandboxBackend, IC
             """);
         Services = new EnvironmentServices(
             _server,
-            new RuntimeApiAcceptor(_server, RuntimeApiAcceptor.CreateTransports(loggers), TimeProvider.System),
+            new RuntimeApiAcceptor(_server, TimeProvider.System),
             _pump, _logs, this,
             new FunctionAccess(this, new ApiProxy(new(), TimeProvider.System, NullLogger<ApiProxy>.Instance), new(), new WorkerOptions { MemoryMb = 1_024 }),
             new ExecutionMeters(_meters), new NodeId("worker-1"), time ?? TimeProvider.System,

@@ -1,10 +1,10 @@
 using System.Net.Sockets;
-using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Fnq.Transport;
 
 namespace Fnq.Execution.RuntimeApi;
 
 /// <summary>Accepts an environment's connections and passes them to the server, at most so many at a time.</summary>
-internal sealed class RuntimeApiAcceptor(RuntimeApiServer server, SocketConnectionContextFactory transports, TimeProvider time)
+internal sealed class RuntimeApiAcceptor(RuntimeApiServer server, TimeProvider time)
 {
     /// <summary>Ends when the listener is closed.</summary>
     public async Task RunAsync(Socket listener, IRuntimeApiSession session, RuntimeApiConnections open)
@@ -24,16 +24,6 @@ internal sealed class RuntimeApiAcceptor(RuntimeApiServer server, SocketConnecti
         }
     }
 
-    /// <summary>Runs the server's code on the thread that the socket woke: the Runtime API never blocks.</summary>
-    public static SocketConnectionContextFactory CreateTransports(ILoggerFactory loggers) => new(
-        new SocketConnectionFactoryOptions
-        {
-            UnsafePreferInlineScheduling = true,
-            WaitForDataBeforeAllocatingBuffer = false,
-            MaxReadBufferSize = RuntimeApiLimits.ReadAheadBytes,
-        },
-        loggers.CreateLogger<SocketConnectionContextFactory>());
-
     private void Serve(Socket socket, IRuntimeApiSession session, RuntimeApiConnections open)
     {
         try
@@ -50,7 +40,7 @@ internal sealed class RuntimeApiAcceptor(RuntimeApiServer server, SocketConnecti
             return;
         }
 
-        var connection = new RuntimeApiConnection(session, session.Generation, transports.Create(socket), open);
+        var connection = new RuntimeApiConnection(session, session.Generation, LoopConnection.Start(socket, RuntimeApiLimits.ReadAheadBytes), open);
         open.Add(connection);
         server.Serve(connection);
     }
