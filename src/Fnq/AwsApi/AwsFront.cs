@@ -98,6 +98,12 @@ internal sealed partial class AwsFront
             ? default
             : await ReadBodyAsync(http, seen);
         seen.Body = body;
+        if (body.Length > BodyBudget.FreeBytes)
+        {
+            // Its digest is long work, which others of this thread's sockets are not to wait for.
+            await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        }
+
         if (_verifier.Verify(claim, new SignedRequest(http.Request.Method, target, http.Request.Headers, body.Span), key) is { } refusal)
         {
             throw SignatureErrors.Of(refusal);

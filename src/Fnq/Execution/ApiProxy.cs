@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Net.Sockets;
+using Fnq.Transport;
 
 namespace Fnq.Execution;
 

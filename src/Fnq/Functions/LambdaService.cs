@@ -98,11 +98,14 @@ internal sealed partial class LambdaService : IAwsService, IDisposable
         string method, string template, string operation, Func<AwsRequest, RouteValues, ValueTask> handler, long bodyBytes = OtherBodyBytes) =>
         _router.Map(method, template, Gated(handler), Limit(bodyBytes, operation), $"lambda:{operation}");
 
-    /// <summary>A burst of operations waits here instead of running out of database connections.</summary>
+    /// <summary>
+    /// Off the thread that reads sockets: packages are long work. A burst of operations waits here instead of running out of
+    /// database connections.
+    /// </summary>
     private Func<AwsRequest, RouteValues, ValueTask> Gated(Func<AwsRequest, RouteValues, ValueTask> operation) =>
         async (request, labels) =>
         {
-            await _operations.WaitAsync(request.Aborted);
+            await _operations.WaitAsync(request.Aborted).ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
             try
             {
                 await operation(request, labels);

@@ -24,6 +24,7 @@ internal static partial class FnqServer
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         ConfigureLogging(builder.Logging, settings);
         builder.WebHost.ConfigureKestrel(kestrel => Limit(kestrel, settings));
+        // After the builder's own, and so before them.
         builder.Services.AddSingleton<IConnectionListenerFactory, LoopListeners>();
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton(settings);

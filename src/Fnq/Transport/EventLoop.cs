@@ -7,7 +7,7 @@ namespace Fnq.Transport;
 
 /// <summary>
 /// A thread that waits for sockets and itself goes on with whoever waited for them: between the bytes of a request and its
-/// function there is no queue and no other thread to wake. Nothing that runs here may block.
+/// function there is no queue, and no other thread to wake. What runs here must be short.
 /// </summary>
 internal sealed unsafe partial class EventLoop
 {
@@ -15,11 +15,15 @@ internal sealed unsafe partial class EventLoop
     private const int CloseOnExec = 0x80000, Add = 1, Modify = 3;
     private const uint In = 0x1, Out = 0x4, Error = 0x8, HangUp = 0x10, PeerHangUp = 0x2000, EdgeTriggered = 1u << 31;
 
+    /// <summary>The kernel packs its event on x86-64 alone: flags, then the eight bytes that are ours.</summary>
+    private static readonly (int Length, int Ours) EventWords =
+        RuntimeInformation.ProcessArchitecture == Architecture.X64 ? (3, 1) : (4, 2);
+
     private static readonly EventLoop[] All = [.. Enumerable.Range(0, Environment.ProcessorCount).Select(number => new EventLoop(number))];
     private static uint _last;
 
     private readonly SafeFileHandle _epoll;
-    private readonly ConcurrentDictionary<nint, LoopSocket> _sockets = new();
+    private readonly ConcurrentDictionary<int, LoopSocket> _sockets = new();
 
     private EventLoop(int number)
     {
@@ -29,38 +33,51 @@ internal sealed unsafe partial class EventLoop
             throw new SocketException();
         }
 
-        new Thread(Run) { IsBackground = true, Name = $"sockets-{number}" }.Start();
+        new Thread(Run) { IsBackground = true, Name = $"sockets {number}" }.Start();
     }
 
-    /// <summary>The process has one loop a processor, and sockets take turns.</summary>
+    /// <summary>A process has one loop a processor; sockets take turns.</summary>
     public static EventLoop Next() => All[Interlocked.Increment(ref _last) % (uint)All.Length];
 
-    public void Watch(LoopSocket socket, bool again)
+    public void Watch(LoopSocket socket)
     {
         _sockets[socket.Descriptor] = socket;
-        var happening = new EpollEvent(In | Out | PeerHangUp | EdgeTriggered, socket.Descriptor);
-        if (EpollControl(_epoll, again ? Modify : Add, (int)socket.Descriptor, &happening) != 0)
+        if (!TryControl(Add, socket))
         {
-            _sockets.TryRemove(new(socket.Descriptor, socket));
-            throw new SocketException();
+            var error = Marshal.GetLastPInvokeError();
+            Forget(socket);
+            throw new SocketException(error);
         }
     }
 
-    /// <summary>Before the socket is closed, which takes it out of the kernel's list.</summary>
+    /// <summary>What is true of it now is said once more, after what the others have to say.</summary>
+    public void AskAgain(LoopSocket socket) => TryControl(Modify, socket);
+
+    /// <summary>Before it is closed, which takes it out of the kernel's list.</summary>
     public void Forget(LoopSocket socket) => _sockets.TryRemove(new(socket.Descriptor, socket));
+
+    private bool TryControl(int operation, LoopSocket socket)
+    {
+        var wanted = stackalloc uint[EventWords.Length];
+        new Span<uint>(wanted, EventWords.Length).Clear();
+        wanted[0] = In | Out | PeerHangUp | EdgeTriggered;
+        wanted[EventWords.Ours] = (uint)socket.Descriptor;
+        return EpollControl(_epoll, operation, socket.Descriptor, wanted) == 0;
+    }
 
     private void Run()
     {
-        var happened = stackalloc EpollEvent[EventsMax];
+        var happened = stackalloc uint[EventsMax * EventWords.Length];
         while (true)
         {
-            var count = EpollWait(_epoll, happened, EventsMax, -1);
+            var count = EpollWait(_epoll, happened, EventsMax, timeout: -1);
             for (var i = 0; i < count; i++)
             {
-                // One that was closed meanwhile, or whose number is another's by now: a needless look at most.
-                if (_sockets.TryGetValue((nint)happened[i].Data, out var socket))
+                // Of one that was closed meanwhile nobody knows; if its number is another's by now, that one looks in vain.
+                var words = happened + (i * EventWords.Length);
+                if (_sockets.TryGetValue((int)words[EventWords.Ours], out var socket))
                 {
-                    Wake(socket, happened[i].Events);
+                    Wake(socket, words[0]);
                 }
             }
         }
@@ -68,6 +85,11 @@ internal sealed unsafe partial class EventLoop
 
     private static void Wake(LoopSocket socket, uint events)
     {
+        if ((events & (PeerHangUp | Error | HangUp)) != 0)
+        {
+            socket.IsEnding = true;
+        }
+
         if ((events & (In | PeerHangUp | Error | HangUp)) != 0)
         {
             socket.Readable.Set();
@@ -79,19 +101,12 @@ internal sealed unsafe partial class EventLoop
         }
     }
 
-    [StructLayout(LayoutKind.Sequential, Pack = 4)]
-    private readonly struct EpollEvent(uint events, long data)
-    {
-        public readonly uint Events = events;
-        public readonly long Data = data;
-    }
-
     [LibraryImport("libc", EntryPoint = "epoll_create1", SetLastError = true)]
     private static partial int EpollCreate(int flags);
 
     [LibraryImport("libc", EntryPoint = "epoll_ctl", SetLastError = true)]
-    private static partial int EpollControl(SafeFileHandle epoll, int operation, int descriptor, EpollEvent* happening);
+    private static partial int EpollControl(SafeFileHandle epoll, int operation, int descriptor, uint* wanted);
 
     [LibraryImport("libc", EntryPoint = "epoll_wait", SetLastError = true)]
-    private static partial int EpollWait(SafeFileHandle epoll, EpollEvent* happened, int max, int timeout);
+    private static partial int EpollWait(SafeFileHandle epoll, uint* happened, int max, int timeout);
 }

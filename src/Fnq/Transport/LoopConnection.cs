@@ -1,14 +1,20 @@
+using System.Globalization;
 using System.IO.Pipelines;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
 
 namespace Fnq.Transport;
 
-/// <summary>One connection of Kestrel's on an event loop: bytes go on in the thread that read them.</summary>
+/// <summary>
+/// One connection of Kestrel's on an event loop. Its bytes are read as they come, a buffer a turn, and what is answered is
+/// sent in the call that answers.
+/// </summary>
 internal sealed class LoopConnection : DefaultConnectionContext
 {
     private const int BufferMin = 2048;
     private const long UnsentMax = 64 * 1024;
+
+    private static long _last;
 
     private readonly LoopSocket _socket;
     private readonly Pipe _received;
@@ -18,7 +24,9 @@ internal sealed class LoopConnection : DefaultConnectionContext
     private volatile Exception? _aborted;
 
     private LoopConnection(Socket socket, Pipe received, Pipe sent)
-        : base(Guid.NewGuid().ToString(), new Duplex(received.Reader, sent.Writer), new Duplex(sent.Reader, received.Writer))
+        : base(
+            Interlocked.Increment(ref _last).ToString(CultureInfo.InvariantCulture),
+            new Duplex(received.Reader, sent.Writer), new Duplex(sent.Reader, received.Writer))
     {
         (_received, _sent) = (received, sent);
         LocalEndPoint = socket.LocalEndPoint;
@@ -27,12 +35,25 @@ internal sealed class LoopConnection : DefaultConnectionContext
         _socket = new LoopSocket(socket, EventLoop.Next());
     }
 
-    /// <exception cref="SocketException">It was reset since it was accepted.</exception>
-    public static LoopConnection Start(Socket socket, long readAheadMax)
+    /// <summary>Null, and the socket closed, when the peer has reset it since it was accepted.</summary>
+    public static LoopConnection? TryStart(Socket socket, long readAheadMax)
     {
-        var connection = new LoopConnection(socket, NewPipe(readAheadMax), NewPipe(UnsentMax));
-        connection._work = Task.WhenAll(connection.ReceiveAsync(), connection.SendAsync());
-        return connection;
+        try
+        {
+            if (socket.ProtocolType == ProtocolType.Tcp)
+            {
+                socket.NoDelay = true;
+            }
+
+            var connection = new LoopConnection(socket, NewPipe(readAheadMax), NewPipe(UnsentMax));
+            connection._work = connection.RunAsync();
+            return connection;
+        }
+        catch (SocketException)
+        {
+            socket.Dispose();
+            return null;
+        }
     }
 
     public override void Abort(ConnectionAbortedException abortReason)
@@ -47,13 +68,18 @@ internal sealed class LoopConnection : DefaultConnectionContext
         await Transport.Input.CompleteAsync();
         await Transport.Output.CompleteAsync();
         await _work;
-        _socket.Dispose();
         _closed.Dispose();
         await base.DisposeAsync();
     }
 
     private static Pipe NewPipe(long max) =>
         new(new PipeOptions(null, PipeScheduler.Inline, PipeScheduler.Inline, max, max / 2, useSynchronizationContext: false));
+
+    private async Task RunAsync()
+    {
+        await Task.WhenAll(ReceiveAsync(), SendAsync());
+        _socket.Dispose();
+    }
 
     private async Task ReceiveAsync()
     {
@@ -80,14 +106,14 @@ internal sealed class LoopConnection : DefaultConnectionContext
                     }
                 }
 
-                // Less than was asked for is all there is, and the next byte, or the end, will be said. After more the
-                // others of the loop come first.
-                if (count == buffer.Length)
+                // Less than was asked for is all there is, and what comes will be said. After more, the others of the loop
+                // come first.
+                if (count > 0 && (count == buffer.Length || _socket.IsEnding))
                 {
                     _socket.AskAgain();
                 }
 
-                await _socket.Readable.WaitAsync();
+                await _socket.Readable;
             }
         }
         catch (SocketException e)
@@ -124,7 +150,7 @@ internal sealed class LoopConnection : DefaultConnectionContext
                     var count = _socket.TrySend(left);
                     if (count < 0)
                     {
-                        await _socket.Writable.WaitAsync();
+                        await _socket.Writable;
                     }
                     else
                     {

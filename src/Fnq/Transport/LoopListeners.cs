@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 namespace Fnq.Transport;
 
 /// <summary>Kestrel's listeners, whose connections are on event loops.</summary>
-internal sealed class LoopListeners : IConnectionListenerFactory
+internal sealed class LoopListeners(TimeProvider time) : IConnectionListenerFactory
 {
     private const int Backlog = 512;
     private const long ReadAheadMax = 1 << 20;
@@ -17,41 +17,29 @@ internal sealed class LoopListeners : IConnectionListenerFactory
         {
             var socket = SocketTransportOptions.CreateDefaultBoundListenSocket(endpoint);
             socket.Listen(Backlog);
-            return new(new Listener(socket));
+            return new(new Listener(socket, time));
         }
         catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressAlreadyInUse)
         {
-            throw new AddressInUseException(e.Message, e);
+            throw new AddressInUseException(e.Message, e); // Which Kestrel tells with the address.
         }
     }
 
-    private sealed class Listener(Socket socket) : IConnectionListener
+    private sealed class Listener(Socket socket, TimeProvider time) : IConnectionListener
     {
-        public EndPoint EndPoint => socket.LocalEndPoint!;
+        public EndPoint EndPoint { get; } = socket.LocalEndPoint!;
 
         public async ValueTask<ConnectionContext?> AcceptAsync(CancellationToken cancellationToken = default)
         {
-            while (true)
+            while (await Listening.NextAsync(socket, time) is { } accepted)
             {
-                try
+                if (LoopConnection.TryStart(accepted, ReadAheadMax) is { } connection)
                 {
-                    var accepted = await socket.AcceptAsync(cancellationToken);
-                    accepted.NoDelay = true;
-                    return LoopConnection.Start(accepted, ReadAheadMax);
-                }
-                catch (ObjectDisposedException)
-                {
-                    return null;
-                }
-                catch (SocketException e) when (e.SocketErrorCode == SocketError.OperationAborted)
-                {
-                    return null;
-                }
-                catch (SocketException)
-                {
-                    // Reset while it was in the backlog.
+                    return connection;
                 }
             }
+
+            return null;
         }
 
         public ValueTask UnbindAsync(CancellationToken cancellationToken = default) => DisposeAsync();

@@ -10,17 +10,25 @@ internal sealed class LoopSocket : IDisposable
     private readonly Socket _socket;
     private readonly EventLoop _loop;
     private readonly List<ArraySegment<byte>> _segments = [];
+    private bool _ending;
 
     public LoopSocket(Socket socket, EventLoop loop)
     {
         _socket = socket;
         _loop = loop;
         socket.Blocking = false;
-        Descriptor = socket.Handle;
-        loop.Watch(this, again: false);
+        Descriptor = (int)socket.Handle;
+        loop.Watch(this);
     }
 
-    public nint Descriptor { get; }
+    public int Descriptor { get; }
+
+    /// <summary>The end of the stream is behind what can be read, and is not said once more.</summary>
+    public bool IsEnding
+    {
+        get => Volatile.Read(ref _ending);
+        set => Volatile.Write(ref _ending, value);
+    }
 
     public Readiness Readable { get; } = new();
 
@@ -63,7 +71,7 @@ internal sealed class LoopSocket : IDisposable
     }
 
     /// <summary>What can be read and written now is said once more, after what others of the loop have to say.</summary>
-    public void AskAgain() => _loop.Watch(this, again: true);
+    public void AskAgain() => _loop.AskAgain(this);
 
     public void Dispose()
     {

@@ -1,54 +1,51 @@
-using System.Threading.Tasks.Sources;
+using System.Runtime.CompilerServices;
 
 namespace Fnq.Transport;
 
-/// <summary>What one side waits for and the loop says. The waiting code goes on in the call that says it.</summary>
-internal sealed class Readiness : IValueTaskSource
+/// <summary>
+/// What one awaits and the loop says. Who awaits goes on in the call that says it; what was said before counts, once.
+/// </summary>
+internal sealed class Readiness : ICriticalNotifyCompletion
 {
-    private const int Nothing = 0, Said = 1, Awaited = 2;
+    private static readonly Action Said = static () => { };
 
-    private ManualResetValueTaskSourceCore<bool> _source;
-    private int _state;
+    // Null, Said, or how the one who waits goes on: never two of them, so that no call can meet a wait half set up.
+    private Action? _state;
+
+    /// <summary>Asking takes what was said.</summary>
+    public bool IsCompleted => Interlocked.CompareExchange(ref _state, null, Said) == Said;
+
+    public Readiness GetAwaiter() => this;
+
+    public void GetResult()
+    {
+        // Nothing comes with it.
+    }
+
+    public void OnCompleted(Action continuation) => UnsafeOnCompleted(continuation);
+
+    public void UnsafeOnCompleted(Action continuation)
+    {
+        if (Interlocked.CompareExchange(ref _state, continuation, null) is not null)
+        {
+            Volatile.Write(ref _state, null);
+            ThreadPool.UnsafeQueueUserWorkItem(static then => then(), continuation, preferLocal: true);
+        }
+    }
 
     public void Set()
     {
-        while (true)
+        var state = Volatile.Read(ref _state);
+        while (state != Said)
         {
-            var state = Volatile.Read(ref _state);
-            if (state == Said)
+            var before = Interlocked.CompareExchange(ref _state, state is null ? Said : null, state);
+            if (before == state)
             {
+                state?.Invoke();
                 return;
             }
 
-            if (Interlocked.CompareExchange(ref _state, state == Awaited ? Nothing : Said, state) == state)
-            {
-                if (state == Awaited)
-                {
-                    _source.SetResult(true);
-                }
-
-                return;
-            }
+            state = before;
         }
     }
-
-    /// <summary>One waits at a time; what was said before counts.</summary>
-    public ValueTask WaitAsync()
-    {
-        _source.Reset();
-        if (Interlocked.CompareExchange(ref _state, Awaited, Nothing) == Nothing)
-        {
-            return new ValueTask(this, _source.Version);
-        }
-
-        Volatile.Write(ref _state, Nothing);
-        return default;
-    }
-
-    void IValueTaskSource.GetResult(short token) => _source.GetResult(token);
-
-    ValueTaskSourceStatus IValueTaskSource.GetStatus(short token) => _source.GetStatus(token);
-
-    void IValueTaskSource.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
-        _source.OnCompleted(continuation, state, token, flags);
 }

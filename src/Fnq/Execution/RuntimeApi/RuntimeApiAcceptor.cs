@@ -26,22 +26,11 @@ internal sealed class RuntimeApiAcceptor(RuntimeApiServer server, TimeProvider t
 
     private void Serve(Socket socket, IRuntimeApiSession session, RuntimeApiConnections open)
     {
-        try
+        if (LoopConnection.TryStart(socket, RuntimeApiLimits.ReadAheadBytes) is { } transport)
         {
-            if (socket.ProtocolType == ProtocolType.Tcp)
-            {
-                socket.NoDelay = true;
-            }
+            var connection = new RuntimeApiConnection(session, session.Generation, transport, open);
+            open.Add(connection);
+            server.Serve(connection);
         }
-        catch (SocketException)
-        {
-            // Reset since it was accepted.
-            socket.Dispose();
-            return;
-        }
-
-        var connection = new RuntimeApiConnection(session, session.Generation, LoopConnection.Start(socket, RuntimeApiLimits.ReadAheadBytes), open);
-        open.Add(connection);
-        server.Serve(connection);
     }
 }

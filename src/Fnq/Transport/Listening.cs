@@ -1,8 +1,8 @@
 using System.Net.Sockets;
 
-namespace Fnq.Execution;
+namespace Fnq.Transport;
 
-/// <summary>How the listeners of sandboxes are waited at.</summary>
+/// <summary>How listeners are waited at.</summary>
 internal static class Listening
 {
     /// <summary>When the worker has no descriptor to spare: what is waiting stays in the backlog.</summary>
