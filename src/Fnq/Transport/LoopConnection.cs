@@ -77,8 +77,10 @@ internal sealed class LoopConnection : DefaultConnectionContext
 
     private async Task RunAsync()
     {
-        await Task.WhenAll(ReceiveAsync(), SendAsync());
-        _socket.Dispose();
+        using (_socket)
+        {
+            await Task.WhenAll(ReceiveAsync(), SendAsync());
+        }
     }
 
     private async Task ReceiveAsync()

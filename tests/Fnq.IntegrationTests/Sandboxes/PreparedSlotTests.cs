@@ -76,12 +76,13 @@ public sealed class PreparedSlotTests(SandboxHost host) : IClassFixture<SandboxH
     public async Task One_that_died_is_not_handed_out()
     {
         var stock = await StockAsync();
-        foreach (var process in stock.SelectMany(HostView.Processes))
+        var processes = stock.SelectMany(HostView.Processes).ToList();
+        foreach (var process in processes)
         {
             using var one = Process.GetProcessById(process);
             one.Kill();
         }
-        await SandboxSteps.EventuallyAsync(() => !stock.SelectMany(HostView.Processes).Any(), () => "the end of both");
+        await SandboxSteps.EventuallyAsync(() => processes.TrueForAll(HostView.IsGone), () => "the end of both");
         await using var sandbox = await _backend.CreateAsync(Spec, CancellationToken.None);
         Assert.Equal((0, "hello from the code\n"), await sandbox.RunAsync("cat hello.txt"));
     }

@@ -9,7 +9,9 @@ using Xunit;
 
 namespace Fnq.Tests.Transport;
 
-/// <summary>Real sockets on the real loops.</summary>
+/// <summary>Real sockets on the real loops, which one of the tests keeps busy: other tests come before or after.</summary>
+[Collection(nameof(LoopConnectionTests))]
+[CollectionDefinition(nameof(LoopConnectionTests), DisableParallelization = true)]
 public sealed class LoopConnectionTests : IAsyncLifetime
 {
     private const int Large = 8 << 20;
@@ -122,32 +124,42 @@ public sealed class LoopConnectionTests : IAsyncLifetime
         await connection.DisposeAsync().AsTask().WaitAsync(Limit);
     }
 
-    /// <summary>Everything happens on the loops' threads here, and each of them has somebody who never stops sending.</summary>
+    /// <summary>
+    /// Each loop has a connection that always has megabytes to read and is slow with them. A word on another is answered
+    /// after some turns of 4 KB, not after all that was waiting.
+    /// </summary>
     [Fact]
     public async Task Who_sends_without_end_does_not_keep_the_loop_from_others()
     {
         using var over = new CancellationTokenSource();
-        var flooded = new List<Task>();
-        for (var i = 0; i < Environment.ProcessorCount; i++)
+        var (flooding, read) = (new List<Task>(), new long[Environment.ProcessorCount]);
+        for (var i = 0; i < read.Length; i++)
         {
+            var number = i;
             var (flooder, sink) = await ConnectAsync();
-            flooded.Add(FloodAsync(flooder, over.Token));
-            flooded.Add(SinkAsync(sink, hashes: 20));
+            flooding.Add(FloodAsync(flooder, over.Token));
+            flooding.Add(SinkAsync(sink, bytes => Interlocked.Add(ref read[number], over.IsCancellationRequested ? 0 : Slowly(bytes))));
         }
 
-        for (var i = 0; i < 2 * Environment.ProcessorCount; i++)
+        await Until(() => read.All(bytes => bytes > 0));
+        var readMeanwhile = new List<long>();
+        for (var i = 0; i < 2 * read.Length; i++)
         {
             var (peer, connection) = await ConnectAsync();
             var echo = EchoAsync(connection);
+            var before = read.Sum();
             await peer.SendAsync(new byte[] { 42 }).WaitAsync(Limit);
             Assert.Equal([42], await ReceiveAsync(peer, 1));
+            readMeanwhile.Add(read.Sum() - before);
             peer.Dispose();
             await echo.WaitAsync(Limit);
         }
 
-        Assert.All(flooded, task => Assert.False(task.IsCompleted));
+        Assert.All(flooding, task => Assert.False(task.IsCompleted));
         await over.CancelAsync();
-        await Task.WhenAll(flooded).WaitAsync(Limit);
+        await Task.WhenAll(flooding).WaitAsync(Limit);
+        readMeanwhile.Sort();
+        Assert.InRange(readMeanwhile[readMeanwhile.Count / 2], 0, 128 * 1024);
     }
 
     private async Task<(Socket Peer, ConnectionContext Connection)> ConnectAsync()
@@ -171,23 +183,38 @@ public sealed class LoopConnectionTests : IAsyncLifetime
         await connection.DisposeAsync();
     }
 
-    /// <summary>With hashes it is slower than any sender.</summary>
-    private static async Task SinkAsync(ConnectionContext connection, int hashes = 0)
+    private static async Task SinkAsync(ConnectionContext connection, Action<ReadOnlySequence<byte>>? use = null)
     {
         ReadResult result;
         do
         {
             result = await connection.Transport.Input.ReadAsync();
-            for (var i = 0; i < hashes; i++)
-            {
-                SHA256.HashData(result.Buffer.FirstSpan);
-            }
-
+            use?.Invoke(result.Buffer);
             connection.Transport.Input.AdvanceTo(result.Buffer.End);
         }
         while (!result.IsCompleted);
 
         await connection.DisposeAsync();
+    }
+
+    private static long Slowly(ReadOnlySequence<byte> bytes)
+    {
+        for (var i = 0; i < 1_000; i++)
+        {
+            SHA256.HashData(bytes.FirstSpan);
+        }
+
+        return bytes.Length;
+    }
+
+    private static async Task Until(Func<bool> condition)
+    {
+        using var limit = new CancellationTokenSource(Limit);
+        using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(1));
+        while (!condition())
+        {
+            await tick.WaitForNextTickAsync(limit.Token);
+        }
     }
 
     private static async Task FloodAsync(Socket socket, CancellationToken over)
