@@ -108,13 +108,10 @@ internal sealed partial class DeploymentPool(Deployment deployment, WarmPool nod
         foreach (var environment in TakeAllIdle(environment => !environment.IsFrozen && environment.IdleFor >= node.Options.FreezeAfter))
         {
             environment.Freeze();
-            if (HandOver(environment, keepIdleSince: true) == HandedTo.Retirement)
+            if (PutBack(environment, keepIdleSince: true))
             {
-                Discard(environment);
-                continue;
+                node.Idle(environment);
             }
-
-            node.Idle(environment);
         }
 
         lock (_gate)
@@ -150,25 +147,27 @@ internal sealed partial class DeploymentPool(Deployment deployment, WarmPool nod
 
     private void Offer(PooledEnvironment environment)
     {
-        switch (HandOver(environment))
+        if (PutBack(environment))
         {
-            case HandedTo.Idle when environment.Environment.Spent.IsCompleted && TryTake(environment):
-                // Spent while it was on its way here, when nobody could take it out.
-                Discard(environment);
-                break;
-            case HandedTo.Idle:
-                node.BecameIdle();
-                break;
-            case HandedTo.Retirement:
-                Discard(environment);
-                break;
-            default:
-                break;
+            node.BecameIdle();
         }
     }
 
+    /// <summary>True: it lies idle. Not one that was spent while it was nobody's, when nobody could take it out.</summary>
+    private bool PutBack(PooledEnvironment environment, bool keepIdleSince = false)
+    {
+        var handedTo = HandOver(environment, keepIdleSince);
+        if (handedTo == HandedTo.Retirement || (handedTo == HandedTo.Idle && environment.Environment.Spent.IsCompleted && TryTake(environment)))
+        {
+            Discard(environment);
+            return false;
+        }
+
+        return handedTo == HandedTo.Idle;
+    }
+
     /// <summary>To the longest waiting, else to the idle ones.</summary>
-    private HandedTo HandOver(PooledEnvironment environment, bool keepIdleSince = false)
+    private HandedTo HandOver(PooledEnvironment environment, bool keepIdleSince)
     {
         EnvironmentWaiter? waiter;
         lock (_gate)

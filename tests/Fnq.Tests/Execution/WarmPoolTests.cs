@@ -45,7 +45,7 @@ public sealed class WarmPoolTests : IAsyncDisposable
     {
         await _harness.PrepareAsync(Runtimes.Echo);
         await using var pool = Pool(maxInvocations: 100, maxEnvironments: 1);
-        var busy = Assert.IsType<PooledEnvironment>(await pool.LeaseAsync(EnvironmentHarness.Deployment, TimeProvider.System.GetUtcNow().AddSeconds(30)));
+        var busy = await LeaseAsync(pool);
         var late = pool.LeaseAsync(EnvironmentHarness.Deployment, TimeProvider.System.GetUtcNow().AddMilliseconds(50)).AsTask();
         var patient = pool.LeaseAsync(EnvironmentHarness.Deployment, TimeProvider.System.GetUtcNow().AddSeconds(30)).AsTask();
         await Assert.ThrowsAsync<TaskCanceledException>(() => late.WaitAsync(TimeSpan.FromSeconds(20)));
@@ -58,10 +58,36 @@ public sealed class WarmPoolTests : IAsyncDisposable
     [Fact]
     public async Task One_that_its_runtime_has_spent_while_idle_is_not_leased_again()
     {
-        var hungUp = 0;
+        await PrepareToHangUpAsync();
+        await using var pool = Pool(maxInvocations: 1_000);
+        var first = await LeaseAsync(pool);
+        await first.DisposeAsync();
+        await first.Environment.Ended.WaitAsync(TimeSpan.FromSeconds(20));
+        await InvokeAsync(pool);
+        Assert.NotEqual(first.Environment.Id, Assert.Single(_harness.Records).Environment);
+    }
+
+    /// <summary>The sweep takes an environment out to freeze it: that is when nobody else can.</summary>
+    [Fact]
+    public async Task One_that_is_spent_while_the_sweep_has_it_ends_too()
+    {
+        for (var round = 0; round < 50; round++)
+        {
+            await PrepareToHangUpAsync();
+            await using var pool = Pool(maxInvocations: 1_000, freezeAfter: TimeSpan.FromTicks(1));
+            var lease = await LeaseAsync(pool);
+            await lease.DisposeAsync();
+            await lease.Environment.Ended.WaitAsync(TimeSpan.FromSeconds(20));
+        }
+    }
+
+    /// <summary>The first environment's runtime hangs up for ever, however often it is started again.</summary>
+    private async Task PrepareToHangUpAsync()
+    {
+        FakeSandbox? first = null;
         await _harness.PrepareAsync(async (sandbox, killed) =>
         {
-            if (Interlocked.Exchange(ref hungUp, 1) == 1)
+            if ((Interlocked.CompareExchange(ref first, sandbox, null) ?? sandbox) != sandbox)
             {
                 await Runtimes.Echo(sandbox, killed);
             }
@@ -71,13 +97,10 @@ public sealed class WarmPoolTests : IAsyncDisposable
                 await HostileRuntimeTests.HangUpOnNextAsync(sandbox, killed);
             }
         });
-        await using var pool = Pool(maxInvocations: 1_000);
-        var first = Assert.IsType<PooledEnvironment>(await pool.LeaseAsync(EnvironmentHarness.Deployment, TimeProvider.System.GetUtcNow().AddSeconds(30)));
-        await first.DisposeAsync();
-        await first.Environment.Ended.WaitAsync(TimeSpan.FromSeconds(20));
-        await InvokeAsync(pool);
-        Assert.NotEqual(first.Environment.Id, Assert.Single(_harness.Records).Environment);
     }
+
+    private static async Task<PooledEnvironment> LeaseAsync(WarmPool pool) => Assert.IsType<PooledEnvironment>(
+        await pool.LeaseAsync(EnvironmentHarness.Deployment, TimeProvider.System.GetUtcNow().AddSeconds(30)));
 
     [Fact]
     public void Environments_that_share_a_load_do_not_all_end_at_once()
@@ -88,8 +111,15 @@ public sealed class WarmPoolTests : IAsyncDisposable
         Assert.All(lives, life => Assert.InRange(life, 8_000, 10_000));
     }
 
-    private WarmPool Pool(int maxInvocations, int maxEnvironments = 400) => new(
-        _harness.Factory, new WorkerOptions { MemoryMb = 1_000, MaxInvocations = maxInvocations, MaxEnvironments = maxEnvironments },
+    private WarmPool Pool(int maxInvocations, int maxEnvironments = 400, TimeSpan? freezeAfter = null) => new(
+        _harness.Factory,
+        new WorkerOptions
+        {
+            MemoryMb = 1_000,
+            MaxInvocations = maxInvocations,
+            MaxEnvironments = maxEnvironments,
+            FreezeAfter = freezeAfter ?? new WorkerOptions { MemoryMb = 1_000 }.FreezeAfter,
+        },
         TimeProvider.System, NullLogger<DeploymentPool>.Instance);
 
     private static async Task InvokeAsync(WarmPool pool, int runs = 1)
