@@ -35,8 +35,10 @@ internal static class ProcessFiles
     /// <summary>Not gone and not waiting to be reaped.</summary>
     public static bool IsAlive(int pid) => Text(pid, "stat") is { Length: > 0 } stat && stat[(stat.LastIndexOf(')') + 2)..][0] is not ('Z' or 'X');
 
-    public static int ParentOf(int pid) =>
-        Text(pid, "stat") is { Length: > 0 } stat ? int.Parse(stat[(stat.LastIndexOf(')') + 2)..].Split(' ')[1]) : 0;
+    public static int ParentOf(int pid) => Field(pid, 1);
+
+    /// <summary>From -20, which comes first, to 19.</summary>
+    public static int Priority(int pid) => Field(pid, 16);
 
     /// <summary>Process 1 of its own pid namespace.</summary>
     public static bool IsFirst(int pid) =>
@@ -50,4 +52,8 @@ internal static class ProcessFiles
     public static long ResidentBytes(int pid) => Text(pid, "status").Split('\n')
         .Where(line => line.StartsWith("VmRSS:", StringComparison.Ordinal))
         .Select(line => long.Parse(line["VmRSS:".Length..^"kB".Length].Trim()) * 1024).FirstOrDefault();
+
+    /// <summary>Counted behind the name.</summary>
+    private static int Field(int pid, int number) =>
+        Text(pid, "stat") is { Length: > 0 } stat ? int.Parse(stat[(stat.LastIndexOf(')') + 2)..].Split(' ')[number], CultureInfo.InvariantCulture) : 0;
 }

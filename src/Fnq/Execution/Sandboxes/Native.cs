@@ -16,6 +16,7 @@ internal static partial class Native
     internal const nuint MountBind = 1 << 12, MountPrivate = 1 << 18, MountRecursive = 1 << 14;
     internal const int UnmountDetach = 2;
     internal const int SigKill = 9, SigTerm = 15;
+    internal const int PriorityOfProcess = 0, HighestPriority = -20;
     internal const short PollIn = 1;
     internal const nuint GetInterfaceFlags = 0x8913, SetInterfaceFlags = 0x8914;
     internal const short InterfaceUp = 1;
@@ -55,6 +56,9 @@ internal static partial class Native
 
     [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
     internal static partial int Close(int fd);
+
+    [LibraryImport("libc", EntryPoint = "setpriority", SetLastError = true)]
+    internal static partial int SetPriority(int which, int id, int priority);
 
     [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
     internal static partial int Flock(int fd, int operation);
