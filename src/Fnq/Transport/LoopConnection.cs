@@ -35,7 +35,7 @@ internal sealed class LoopConnection : DefaultConnectionContext
         _socket = new LoopSocket(socket, EventLoop.Next());
     }
 
-    /// <summary>Null, and the socket closed, when the peer has reset it since it was accepted.</summary>
+    /// <summary>Null, and the socket closed, when the peer has reset it meanwhile or the kernel has no room for it.</summary>
     public static LoopConnection? TryStart(Socket socket, long readAheadMax)
     {
         try
@@ -49,7 +49,7 @@ internal sealed class LoopConnection : DefaultConnectionContext
             connection._work = connection.RunAsync();
             return connection;
         }
-        catch (SocketException)
+        catch (Exception e) when (e is SocketException or IOException)
         {
             socket.Dispose();
             return null;

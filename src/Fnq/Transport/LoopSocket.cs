@@ -23,6 +23,8 @@ internal sealed class LoopSocket : IDisposable
 
     public int Descriptor { get; }
 
+    public SafeHandle Handle => _socket.SafeHandle;
+
     /// <summary>The end of the stream is behind what can be read, and is not said once more.</summary>
     public bool IsEnding
     {

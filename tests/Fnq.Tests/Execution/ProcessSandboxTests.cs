@@ -49,7 +49,7 @@ public sealed class ProcessSandboxTests
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
         var line = new byte[4096];
         int count;
-        while ((count = Epoll.Read(sandbox.Output, line)) <= 0)
+        while ((count = PipeCalls.Read(sandbox.Output, line)) <= 0)
         {
             limit.Token.ThrowIfCancellationRequested();
             await Task.Yield();

@@ -84,7 +84,7 @@ internal sealed class EnvironmentLog(LogStream stream, SafeFileHandle output, Ti
                 int count;
                 try
                 {
-                    count = _invocationFull ? Epoll.Discard(output, maxBytes - taken) : Epoll.Read(output, chunk);
+                    count = _invocationFull ? PipeCalls.Discard(output, maxBytes - taken) : PipeCalls.Read(output, chunk);
                 }
                 catch (ObjectDisposedException)
                 {
@@ -92,14 +92,14 @@ internal sealed class EnvironmentLog(LogStream stream, SafeFileHandle output, Ti
                     break;
                 }
 
-                if (count == -Epoll.Interrupted)
+                if (count == -PipeCalls.Interrupted)
                 {
                     continue;
                 }
 
                 if (count <= 0)
                 {
-                    _ended = count != -Epoll.TryAgain;
+                    _ended = count != -PipeCalls.TryAgain;
                     break;
                 }
 
@@ -193,7 +193,7 @@ internal sealed class EnvironmentLog(LogStream stream, SafeFileHandle output, Ti
         {
             Write(LogSource.Function, line[..Math.Clamp(MaxInvocationBytes - LineBytes - _invocationBytes, 0, line.Length)]);
             _invocationFull = true;
-            Epoll.Widen(output);
+            PipeCalls.Widen(output);
             Write(LogSource.Platform, InvocationMark);
             return;
         }

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Fnq.Transport;
 using Microsoft.Win32.SafeHandles;
 
 namespace Fnq.Execution.Output;
@@ -8,6 +9,7 @@ internal sealed class OutputPump : IDisposable
 {
     /// <summary>No environment holds the thread for longer than this many bytes at a time.</summary>
     private const int MaxBytesPerTurn = 1024 * 1024;
+    private const int EventsMax = 64;
     private const long StopToken = 0;
 
     /// <summary>
@@ -17,14 +19,14 @@ internal sealed class OutputPump : IDisposable
     private static readonly TimeSpan FloodPause = TimeSpan.FromMilliseconds(1);
     private readonly ConcurrentDictionary<long, EnvironmentLog> _logs = new();
     private readonly SafeFileHandle _epoll = Epoll.Create();
-    private readonly SafeFileHandle _stop = Epoll.CreateEvent();
+    private readonly SafeFileHandle _stop = PipeCalls.CreateEvent();
     private readonly ManualResetEvent _stopping = new(false);
     private readonly Thread _thread;
     private long _lastToken;
 
     public OutputPump()
     {
-        Epoll.Control(_epoll, Epoll.Add, _stop, StopToken);
+        Epoll.Add(_epoll, _stop, EpollEvents.Readable, StopToken);
         _thread = new Thread(Run) { IsBackground = true, Name = "fnq output" };
         _thread.Start();
     }
@@ -33,7 +35,7 @@ internal sealed class OutputPump : IDisposable
     {
         var token = Interlocked.Increment(ref _lastToken);
         _logs[token] = log;
-        Epoll.Control(_epoll, Epoll.Add, log.Output, token);
+        Epoll.Add(_epoll, log.Output, EpollEvents.Readable, token);
         return token;
     }
 
@@ -42,14 +44,14 @@ internal sealed class OutputPump : IDisposable
     {
         if (_logs.TryRemove(token, out var log))
         {
-            Epoll.Control(_epoll, Epoll.Delete, log.Output, token);
+            Epoll.Remove(_epoll, log.Output);
         }
     }
 
     public void Dispose()
     {
         _stopping.Set();
-        Epoll.Signal(_stop);
+        PipeCalls.Signal(_stop);
         _thread.Join();
         _epoll.Dispose();
         _stop.Dispose();
@@ -58,20 +60,20 @@ internal sealed class OutputPump : IDisposable
 
     private void Run()
     {
-        Span<byte> entries = stackalloc byte[64 * 16];
-        Span<long> tokens = stackalloc long[64];
+        Span<byte> buffer = stackalloc byte[EventsMax * Epoll.EventBytesMax];
+        Span<EpollHappening> happened = stackalloc EpollHappening[EventsMax];
         while (true)
         {
             var flooded = false;
-            var count = Epoll.Wait(_epoll, entries, tokens);
+            var count = Epoll.Wait(_epoll, buffer, happened);
             for (var i = 0; i < count; i++)
             {
-                if (tokens[i] == StopToken)
+                if (happened[i].Token == StopToken)
                 {
                     return;
                 }
 
-                if (!_logs.TryGetValue(tokens[i], out var log))
+                if (!_logs.TryGetValue(happened[i].Token, out var log))
                 {
                     continue;
                 }
@@ -79,7 +81,7 @@ internal sealed class OutputPump : IDisposable
                 if (!log.Drain(MaxBytesPerTurn))
                 {
                     // Every writer has closed the pipe; it would be readable for ever.
-                    Unregister(tokens[i]);
+                    Unregister(happened[i].Token);
                 }
 
                 flooded |= log.Flooded;

@@ -3,12 +3,9 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Fnq.Execution.Output;
 
-/// <summary>The system calls of the output pump. The kernel's epoll_event is packed on x86-64 only.</summary>
-internal static unsafe partial class Epoll
+/// <summary>What the output pump does with pipes.</summary>
+internal static unsafe partial class PipeCalls
 {
-    public const int Add = 1;
-    public const int Delete = 2;
-    public const uint Readable = 1;
     public const int TryAgain = 11;
     public const int Interrupted = 4;
     private const int CloseOnExec = 0x80000;
@@ -16,38 +13,13 @@ internal static unsafe partial class Epoll
     private const int SetPipeSize = 1031;
     private const int WidePipe = 1024 * 1024;
     private static readonly SafeFileHandle Nowhere = File.OpenHandle("/dev/null", FileMode.Open, FileAccess.Write);
-    private static readonly bool Packed = RuntimeInformation.ProcessArchitecture == Architecture.X64;
 
-    public static int EventSize => Packed ? 12 : 16;
-
-    public static SafeFileHandle Create() => Check(EpollCreate(CloseOnExec), "epoll_create1");
-
-    public static SafeFileHandle CreateEvent() => Check(EventFd(0, CloseOnExec), "eventfd");
-
-    public static void Control(SafeFileHandle epoll, int operation, SafeFileHandle file, long token)
+    public static SafeFileHandle CreateEvent()
     {
-        var entry = stackalloc byte[16];
-        *(uint*)entry = Readable;
-        *(long*)(entry + (Packed ? 4 : 8)) = token;
-        if (EpollControl(epoll, operation, file, entry) != 0 && operation == Add)
-        {
-            throw new IOException($"epoll_ctl failed with errno {Marshal.GetLastPInvokeError()}");
-        }
-    }
-
-    /// <summary>The tokens of files that can be read; blocks until there is one.</summary>
-    public static int Wait(SafeFileHandle epoll, Span<byte> buffer, Span<long> tokens)
-    {
-        fixed (byte* entries = buffer)
-        {
-            var count = EpollWait(epoll, entries, Math.Min(tokens.Length, buffer.Length / EventSize), -1);
-            for (var i = 0; i < count; i++)
-            {
-                tokens[i] = *(long*)(entries + i * EventSize + (Packed ? 4 : 8));
-            }
-
-            return count;
-        }
+        var descriptor = EventFd(0, CloseOnExec);
+        return descriptor >= 0
+            ? new SafeFileHandle(descriptor, ownsHandle: true)
+            : throw new IOException($"eventfd failed with errno {Marshal.GetLastPInvokeError()}");
     }
 
     /// <summary>Bytes read, 0 at the end, or minus the error number.</summary>
@@ -76,21 +48,8 @@ internal static unsafe partial class Epoll
         _ = WriteFile(eventFile, &one, sizeof(ulong));
     }
 
-    private static SafeFileHandle Check(int descriptor, string call) => descriptor >= 0
-        ? new SafeFileHandle(descriptor, ownsHandle: true)
-        : throw new IOException($"{call} failed with errno {Marshal.GetLastPInvokeError()}");
-
-    [LibraryImport("libc", EntryPoint = "epoll_create1", SetLastError = true)]
-    private static partial int EpollCreate(int flags);
-
     [LibraryImport("libc", EntryPoint = "eventfd", SetLastError = true)]
     private static partial int EventFd(uint initial, int flags);
-
-    [LibraryImport("libc", EntryPoint = "epoll_ctl", SetLastError = true)]
-    private static partial int EpollControl(SafeFileHandle epoll, int operation, SafeFileHandle file, byte* entry);
-
-    [LibraryImport("libc", EntryPoint = "epoll_wait", SetLastError = true)]
-    private static partial int EpollWait(SafeFileHandle epoll, byte* entries, int max, int timeout);
 
     [LibraryImport("libc", EntryPoint = "read", SetLastError = true)]
     private static partial nint ReadFile(SafeFileHandle file, byte* buffer, nuint count);
