@@ -42,6 +42,15 @@ public sealed class ArchitectureTests
     }
 
     [Fact]
+    public void Transport_knows_no_other_part()
+    {
+        var result = Platform.That().ResideInNamespace("Fnq.Transport").ShouldNot().HaveDependencyOnAny(
+            "Fnq.AwsApi", "Fnq.Dispatch", "Fnq.Execution", "Fnq.Functions", "Fnq.Hosting", "Fnq.Identity", "Fnq.Invocations", "Fnq.Messaging", "Fnq.Storage")
+            .GetResult();
+        Assert.True(result.IsSuccessful, string.Join(", ", result.FailingTypeNames ?? []));
+    }
+
+    [Fact]
     public void Only_execution_touches_sandboxes()
     {
         var result = Platform.That().DoNotResideInNamespace("Fnq.Execution").And().DoNotResideInNamespace("Fnq.Hosting")
