@@ -20,9 +20,6 @@ internal static class HostView
             .Where(pid => Read($"/proc/{pid}/stat") is { Length: > 0 } stat && !stat.Contains(") Z ", StringComparison.Ordinal)),
     ];
 
-    /// <summary>Its files are closed: one that is on its way out has left its control group before that.</summary>
-    internal static bool IsGone(int pid) => Read($"/proc/{pid}/stat") is var stat && (stat.Length == 0 || stat.Contains(") Z ", StringComparison.Ordinal));
-
     internal static long CpuTicks(int pid)
     {
         var stat = Read($"/proc/{pid}/stat");
