@@ -1,10 +1,9 @@
 using System.Collections.Concurrent;
 using System.Text;
+using Fnq.Amqp;
 using Fnq.Contracts;
 using Fnq.Dispatch;
-using RabbitMQ.Client;
-using RabbitMQ.Client.Events;
-using RabbitMQ.Client.Exceptions;
+using Fnq.Messaging;
 
 namespace Fnq.Invocations;
 
@@ -19,35 +18,75 @@ internal sealed class ColdConsumer(LaneWorker worker, IEnvironmentLeases leases,
 
     private readonly SemaphoreSlim _gate = new(1, 1);
     private readonly ConcurrentDictionary<DeploymentId, int> _taken = new();
-    private IChannel? _channel;
+    private AmqpChannel? _channel;
     private string? _tag;
+    private long _roomMade;
+    private int _underWay;
     private int _resuming;
     private volatile bool _stopped;
 
-    public async Task OpenAsync(IConnection connection, CancellationToken cancellationToken)
+    /// <summary>How often room has been made: who finds none says what he had read before he looked.</summary>
+    public long RoomMade => Interlocked.Read(ref _roomMade);
+
+    /// <summary>Nothing that was taken is still handled.</summary>
+    public bool IsQuiet => Volatile.Read(ref _underWay) == 0;
+
+    public async Task OpenAsync(AmqpConnection connection)
     {
-        var channel = await connection.CreateChannelAsync(cancellationToken: cancellationToken);
-        await LaneTopology.DeclareAsync(channel, cancellationToken);
-        await channel.BasicQosAsync(0, Prefetch, global: false, cancellationToken);
-        Fnq.Messaging.KeptConnection.EndWith(connection, channel);
+        var channel = await connection.OpenChannelAsync();
+        await LaneTopology.DeclareAsync(channel);
+        KeptConnection.EndWith(channel);
         (_channel, _tag) = (channel, null);
         await ConsumeAsync();
     }
 
-    /// <summary>Called whenever room appears; cheap when the consumer is there already.</summary>
-    public void Resume()
+    public void OnRoomMade()
     {
-        if (_tag is null && !_stopped && Volatile.Read(ref _resuming) == 0 && leases.HasRoom && Interlocked.Exchange(ref _resuming, 1) == 0)
-        {
-            _ = ResumeAsync();
-        }
+        Interlocked.Increment(ref _roomMade);
+        Resume();
     }
 
     /// <summary>For good: this worker takes nothing cold any more.</summary>
     public async Task StopAsync()
     {
         _stopped = true;
-        await PauseAsync();
+        await PauseAsync(RoomMade);
+    }
+
+    /// <summary>Takes nothing until room is made; not if it has been since <paramref name="roomMade"/> was read.</summary>
+    public async Task PauseAsync(long roomMade)
+    {
+        await _gate.WaitAsync();
+        try
+        {
+            if (_tag is { } tag && _channel is { IsOpen: true } channel && (_stopped || RoomMade == roomMade))
+            {
+                _tag = null;
+                await channel.CancelAsync(tag);
+            }
+        }
+        catch (AmqpClosedException error)
+        {
+            ColdConsumerLog.TakeFailed(logger, error); // With a new link everything is set up again.
+        }
+        finally
+        {
+            _gate.Release();
+        }
+
+        if (RoomMade != roomMade)
+        {
+            Resume();
+        }
+    }
+
+    /// <summary>Cheap when the consumer is there already.</summary>
+    private void Resume()
+    {
+        if (_tag is null && !_stopped && Volatile.Read(ref _resuming) == 0 && leases.HasRoom && Interlocked.Exchange(ref _resuming, 1) == 0)
+        {
+            _ = ResumeAsync();
+        }
     }
 
     private async Task ResumeAsync()
@@ -56,33 +95,12 @@ internal sealed class ColdConsumer(LaneWorker worker, IEnvironmentLeases leases,
         {
             await ConsumeAsync();
         }
-        catch (Exception error) when (error is AlreadyClosedException or OperationInterruptedException)
-        {
-            ColdConsumerLog.TakeFailed(logger, error); // With a new link everything is set up again.
-        }
-
-        Volatile.Write(ref _resuming, 0);
-    }
-
-    public async Task PauseAsync()
-    {
-        await _gate.WaitAsync();
-        try
-        {
-            if (_tag is { } tag && _channel is { IsOpen: true } channel)
-            {
-                _tag = null;
-                await channel.BasicCancelAsync(tag);
-            }
-        }
-        catch (Exception error) when (error is AlreadyClosedException or OperationInterruptedException)
+        catch (AmqpClosedException error)
         {
             ColdConsumerLog.TakeFailed(logger, error);
         }
-        finally
-        {
-            _gate.Release();
-        }
+
+        Volatile.Write(ref _resuming, 0);
     }
 
     private async Task ConsumeAsync()
@@ -92,13 +110,7 @@ internal sealed class ColdConsumer(LaneWorker worker, IEnvironmentLeases leases,
         {
             if (!_stopped && _tag is null && _channel is { IsOpen: true } channel)
             {
-                var consumer = new AsyncEventingBasicConsumer(channel);
-                consumer.ReceivedAsync += (_, delivery) =>
-                {
-                    _ = TakeAsync(channel, delivery);
-                    return Task.CompletedTask;
-                };
-                _tag = await channel.BasicConsumeAsync(LaneTopology.ColdQueue, autoAck: false, consumer);
+                _tag = await channel.ConsumeAsync(LaneTopology.ColdQueue, message => _ = TakeAsync(channel, message), Prefetch);
             }
         }
         finally
@@ -107,35 +119,34 @@ internal sealed class ColdConsumer(LaneWorker worker, IEnvironmentLeases leases,
         }
     }
 
-    /// <summary>Reads the body before its first await: the client takes its buffer back after the callback.</summary>
-    private async Task TakeAsync(IChannel channel, BasicDeliverEventArgs delivery)
+    private async Task TakeAsync(AmqpChannel channel, AmqpMessage message)
     {
-        var tag = delivery.DeliveryTag;
+        Interlocked.Increment(ref _underWay);
         try
         {
-            if (delivery.BasicProperties.Type == LaneTopology.Kind.Help)
+            if (message.Properties.Type == LaneTopology.Kind.Help)
             {
-                await TryOpenLaneAsync(new DeploymentId(Encoding.UTF8.GetString(delivery.Body.Span)));
-                await channel.BasicAckAsync(tag, multiple: false);
+                await TryOpenLaneAsync(new DeploymentId(Encoding.UTF8.GetString(message.Body.Span)));
+                await channel.AckAsync(message.DeliveryTag);
             }
-            else
+            else if (await worker.ReadAsync(channel, message) is { } delivery)
             {
-                await TakeRequestAsync(LaneDelivery.From(channel, delivery));
+                await TakeRequestAsync(delivery);
             }
-        }
-        catch (FormatException error)
-        {
-            ColdConsumerLog.TakeFailed(logger, error);
-            await channel.BasicRejectAsync(tag, requeue: false);
+
+            var roomMade = RoomMade;
+            if (!leases.HasRoom)
+            {
+                await PauseAsync(roomMade);
+            }
         }
         catch (Exception error)
         {
             ColdConsumerLog.TakeFailed(logger, error);
         }
-
-        if (!leases.HasRoom)
+        finally
         {
-            await PauseAsync();
+            Interlocked.Decrement(ref _underWay);
         }
     }
 
@@ -162,7 +173,7 @@ internal sealed class ColdConsumer(LaneWorker worker, IEnvironmentLeases leases,
         {
             if (await TryOpenLaneAsync(deployment) && held > SharePerDeployment && !delivery.Redelivered)
             {
-                await replies.HandBackAsync(delivery, CancellationToken.None);
+                await replies.HandBackAsync(delivery);
                 await delivery.AckAsync();
                 return;
             }

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
 using Fnq.Contracts;
 using Fnq.Dispatch;
 
@@ -18,18 +19,26 @@ internal static class InvocationWire
     public static byte[] Encode(InvocationResult result) => Frame(
         JsonSerializer.SerializeToUtf8Bytes(ResultHead.From(result), WireJson.Default.ResultHead), result.LogTail, result.Payload);
 
-    public static InvocationRequest DecodeRequest(ReadOnlyMemory<byte> body)
-    {
-        var head = JsonSerializer.Deserialize(Head(body, out var rest).Span, WireJson.Default.RequestHead)
-            ?? throw new FormatException("An invocation without a head");
-        return head.ToRequest(rest);
-    }
+    /// <exception cref="FormatException">It is no request.</exception>
+    public static InvocationRequest DecodeRequest(ReadOnlyMemory<byte> body) =>
+        Decode(body, WireJson.Default.RequestHead, static (head, rest) => head.ToRequest(rest));
 
-    public static InvocationResult DecodeResult(ReadOnlyMemory<byte> body)
+    /// <exception cref="FormatException">It is no result.</exception>
+    public static InvocationResult DecodeResult(ReadOnlyMemory<byte> body) =>
+        Decode(body, WireJson.Default.ResultHead, static (head, rest) => head.ToResult(rest));
+
+    private static TResult Decode<THead, TResult>(
+        ReadOnlyMemory<byte> body, JsonTypeInfo<THead> type, Func<THead, ReadOnlyMemory<byte>, TResult> complete)
     {
-        var head = JsonSerializer.Deserialize(Head(body, out var rest).Span, WireJson.Default.ResultHead)
-            ?? throw new FormatException("A result without a head");
-        return head.ToResult(rest);
+        try
+        {
+            var head = JsonSerializer.Deserialize(Head(body, out var rest).Span, type);
+            return head is null ? throw new FormatException("A message of the invocation plane without a head") : complete(head, rest);
+        }
+        catch (Exception error) when (error is JsonException or ArgumentException)
+        {
+            throw new FormatException("A message of the invocation plane that cannot be read", error);
+        }
     }
 
     private static byte[] Frame(byte[] head, ReadOnlyMemory<byte> first, ReadOnlyMemory<byte> second)
@@ -68,7 +77,7 @@ internal sealed record RequestHead(
     {
         RequestId = RequestId,
         RunId = new RunId(RunId),
-        Deployment = new DeploymentId(Deployment),
+        Deployment = new DeploymentId(Deployment ?? throw new FormatException("An invocation of nothing")),
         InvokedFunctionArn = Arn,
         Payload = payload,
         ClientContext = ClientContext,
@@ -93,12 +102,12 @@ internal sealed record ResultHead(int Status, int Outcome, bool FunctionError, s
         Outcome = (RunOutcome)Outcome,
         IsFunctionError = FunctionError,
         ExecutedVersion = Version,
-        LogTail = rest[..Math.Min(TailBytes, rest.Length)],
-        Payload = rest[Math.Min(TailBytes, rest.Length)..],
+        LogTail = rest[..TailBytes],
+        Payload = rest[TailBytes..],
     };
 }
 
-[JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault)]
+[JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault, RespectNullableAnnotations = true)]
 [JsonSerializable(typeof(RequestHead))]
 [JsonSerializable(typeof(ResultHead))]
 internal sealed partial class WireJson : JsonSerializerContext;

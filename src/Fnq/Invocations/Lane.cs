@@ -1,8 +1,6 @@
+using Fnq.Amqp;
 using Fnq.Contracts;
 using Fnq.Dispatch;
-using RabbitMQ.Client;
-using RabbitMQ.Client.Events;
-using RabbitMQ.Client.Exceptions;
 
 namespace Fnq.Invocations;
 
@@ -17,21 +15,20 @@ internal sealed class Lane
     private const int OverflowPriority = 0;
     private const int WarmPriority = 10;
 
-    private static readonly TimeSpan DispatchLimit = TimeSpan.FromSeconds(5);
-
     private readonly SemaphoreSlim _gate = new(1, 1);
 
-    // Under the gate: when each consumer has had its last delivery.
-    private readonly Dictionary<string, Task> _last = [];
-    private readonly IChannel _channel;
+    // Under the gate.
+    private readonly HashSet<ILaneMember> _joined = [];
+    private readonly AmqpChannel _channel;
     private readonly ILaneHandler _handler;
     private readonly TimeProvider _time;
     private readonly TaskCompletionSource _quiet = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private string? _overflowTag;
     private int _underWay;
     private bool _closing;
+    private int _stopped;
 
-    private Lane(DeploymentId deployment, IChannel channel, ILaneHandler handler, TimeProvider time) =>
+    private Lane(DeploymentId deployment, AmqpChannel channel, ILaneHandler handler, TimeProvider time) =>
         (Deployment, _channel, _handler, _time, LastDeliveryAt) = (deployment, channel, handler, time, time.GetTimestamp());
 
     public DeploymentId Deployment { get; }
@@ -44,122 +41,99 @@ internal sealed class Lane
     /// <summary>Timestamp of the last delivery: members stay out of a lane that nobody uses.</summary>
     public long LastDeliveryAt { get; private set; }
 
-    public static async Task<Lane> OpenAsync(
-        IConnection connection, DeploymentId deployment, ILaneHandler handler, TimeProvider time, CancellationToken cancellationToken)
+    /// <summary>Consumed first and bound then: nothing is ever routed to a lane that nobody has begun to consume.</summary>
+    public static async Task<Lane> OpenAsync(AmqpConnection connection, DeploymentId deployment, ILaneHandler handler, TimeProvider time)
     {
-        for (var attempt = 1; ; attempt++)
-        {
-            var channel = await connection.CreateChannelAsync(cancellationToken: cancellationToken);
-            try
-            {
-                await LaneTopology.DeclareLaneAsync(channel, deployment, cancellationToken);
-                var lane = new Lane(deployment, channel, handler, time);
-                lane._overflowTag = await lane.ConsumeAsync(null, OverflowPrefetch, OverflowPriority);
-                channel.ChannelShutdownAsync += (_, _) => handler.OnShutdownAsync(lane, connection);
-                return lane;
-            }
-            catch (OperationInterruptedException) when (connection.IsOpen && attempt < 3)
-            {
-                // A worker that left the lane removed it between our declaration and our first consumer.
-            }
-        }
+        var channel = await connection.OpenChannelAsync();
+        await LaneTopology.DeclareLaneAsync(channel, deployment);
+        var lane = new Lane(deployment, channel, handler, time);
+        lane._overflowTag = await lane.ConsumeAsync(null, OverflowPrefetch, OverflowPriority);
+        await LaneTopology.BindLaneAsync(channel, deployment);
+        channel.Closed.UnsafeRegister(static lane => ((Lane)lane!)._handler.OnShutdown((Lane)lane, ((Lane)lane)._channel.Connection), lane);
+        return lane;
     }
 
     /// <summary>Makes an environment a consumer of its own: from now on the broker finds it when it is ready.</summary>
     public Task JoinAsync(ILaneMember member) => ExclusiveAsync(async () =>
-        member.ConsumerTag ??= _closing ? null : await ConsumeAsync(member, prefetch: 1, WarmPriority));
-
-    /// <summary>What was already delivered to it still comes and is run by whichever environment is free.</summary>
-    public Task LeaveAsync(ILaneMember member) => ExclusiveAsync(async () =>
     {
-        if (member.ConsumerTag is { } tag)
+        if (!_closing && member.ConsumerTag is null)
         {
-            member.ConsumerTag = null;
-            await CancelAsync(tag);
+            member.ConsumerTag = await ConsumeAsync(member, prefetch: 1, WarmPriority);
+            _joined.Add(member);
         }
     });
 
-    /// <summary>Takes nothing more for no environment; what was delivered is still handled and acked on the open channel.</summary>
-    public Task StopOverflowAsync() => ExclusiveAsync(async () =>
+    /// <summary>What was delivered to it before is run by whichever environment is free.</summary>
+    public Task LeaveAsync(ILaneMember member) => ExclusiveAsync(() => LeaveUnguardedAsync(member));
+
+    /// <summary>
+    /// Takes nothing more; what was delivered is still handled and acked on the open channel. All that came has come when this
+    /// returns: a channel closed before would hand fresh messages on as redelivered, and they would count as lost.
+    /// </summary>
+    public Task StopAsync() => ExclusiveAsync(async () =>
     {
+        Volatile.Write(ref _closing, true);
         if (_overflowTag is { } tag)
         {
             _overflowTag = null;
-            await CancelAsync(tag);
+            await _channel.CancelAsync(tag);
         }
+
+        foreach (var member in _joined.ToList())
+        {
+            await LeaveUnguardedAsync(member);
+        }
+
+        Interlocked.Exchange(ref _stopped, 1);
     });
 
-    /// <summary>Gives up the lane: takes nothing more, and closes when what came by it has been handled and acked.</summary>
+    /// <summary>Once it is stopped: closes when what came by it has been handled and acked.</summary>
     public async Task CloseAsync()
     {
-        Volatile.Write(ref _closing, true);
-        await StopOverflowAsync();
         if (!IsQuiet)
         {
             await _quiet.Task;
         }
 
-        await ExclusiveAsync(async () => await _channel.DisposeAsync());
+        await _channel.DisposeAsync();
     }
 
-    private async Task<string> ConsumeAsync(ILaneMember? member, ushort prefetch, int priority)
+    private async Task LeaveUnguardedAsync(ILaneMember member)
     {
-        await _channel.BasicQosAsync(0, prefetch, global: false);
-        var consumer = new AsyncEventingBasicConsumer(_channel);
-        var last = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        consumer.ReceivedAsync += (_, delivery) => OnDeliveryAsync(delivery, member);
-        consumer.UnregisteredAsync += (_, _) =>
+        if (_joined.Remove(member) && member.ConsumerTag is { } tag)
         {
-            last.TrySetResult();
-            return Task.CompletedTask;
-        };
-        var tag = await _channel.BasicConsumeAsync(
-            LaneTopology.LaneOf(Deployment), autoAck: false, consumerTag: "", noLocal: false, exclusive: false,
-            new Dictionary<string, object?> { ["x-priority"] = priority }, consumer);
-        _last[tag] = last.Task;
-        return tag;
-    }
-
-    /// <summary>
-    /// Returns when the consumer has had its last delivery. The client answers a cancel before it has dispatched what
-    /// came earlier; a channel closed by then would hand fresh messages on as redelivered, and they would count as lost.
-    /// </summary>
-    private async Task CancelAsync(string tag)
-    {
-        await _channel.BasicCancelAsync(tag);
-        if (_last.Remove(tag, out var last))
-        {
-            await last.WaitAsync(DispatchLimit, _time);
+            member.ConsumerTag = null;
+            await _channel.CancelAsync(tag);
         }
     }
 
-    private Task OnDeliveryAsync(BasicDeliverEventArgs delivery, ILaneMember? member)
+    private Task<string> ConsumeAsync(ILaneMember? member, ushort prefetch, int priority) =>
+        _channel.ConsumeAsync(LaneTopology.LaneOf(Deployment), message => OnDelivery(message, member), prefetch, priority: priority);
+
+    private void OnDelivery(AmqpMessage message, ILaneMember? member)
     {
         LastDeliveryAt = _time.GetTimestamp();
-
-        // Not awaited: a callback that waits for a run would hold back every other delivery of the channel.
         Interlocked.Increment(ref _underWay);
-        _ = HandleAsync(LaneDelivery.From(_channel, delivery), member);
-        return Task.CompletedTask;
+        _ = HandleAsync(message, member);
     }
 
-    private async Task HandleAsync(LaneDelivery delivery, ILaneMember? member)
+    private async Task HandleAsync(AmqpMessage message, ILaneMember? member)
     {
-        await _handler.HandleAsync(delivery, member);
+        await _handler.HandleAsync(_channel, message, member);
         if (Interlocked.Decrement(ref _underWay) == 0)
         {
-            if (Volatile.Read(ref _closing))
+            if (Volatile.Read(ref _stopped) != 0)
             {
                 _quiet.TrySetResult();
             }
-            else
+            else if (!Volatile.Read(ref _closing))
             {
                 _handler.OnQuiet(this);
             }
         }
     }
 
-    /// <summary>Joining, leaving and closing take turns: the prefetch that is set is the one of the next consumer.</summary>
+    /// <summary>Joining, leaving and closing take turns.</summary>
     private async Task ExclusiveAsync(Func<Task> action)
     {
         await _gate.WaitAsync();
@@ -178,11 +152,11 @@ internal sealed class Lane
 internal interface ILaneHandler
 {
     /// <summary>Never throws.</summary>
-    Task HandleAsync(LaneDelivery delivery, ILaneMember? member);
+    Task HandleAsync(AmqpChannel channel, AmqpMessage message, ILaneMember? member);
 
     /// <summary>All that came so far has been handled.</summary>
     void OnQuiet(Lane lane);
 
     /// <summary>Its channel has closed, alone or with its connection.</summary>
-    Task OnShutdownAsync(Lane lane, IConnection connection);
+    void OnShutdown(Lane lane, AmqpConnection connection);
 }

@@ -1,9 +1,8 @@
 using System.Collections.Concurrent;
+using Fnq.Amqp;
 using Fnq.Contracts;
 using Fnq.Dispatch;
 using Fnq.Messaging;
-using RabbitMQ.Client;
-using RabbitMQ.Client.Events;
 
 namespace Fnq.Invocations;
 
@@ -28,7 +27,7 @@ internal sealed partial class LaneCaller : IAsyncDisposable
     private readonly LostRuns _lostRuns;
     private readonly TimeProvider _time;
     private readonly ILogger<LaneCaller> _logger;
-    private IChannel? _channel;
+    private AmqpChannel? _channel;
 
     public LaneCaller(string platformAmqpUrl, IRunJournal journal, LostRuns lostRuns, TimeProvider time, ILogger<LaneCaller> logger)
     {
@@ -45,8 +44,8 @@ internal sealed partial class LaneCaller : IAsyncDisposable
 
     public async ValueTask<InvocationResult> InvokeAsync(Deployment deployment, InvocationRequest request)
     {
-        var pending = new PendingInvocation(request, _time.GetTimestamp());
-        var result = await SendAsync(deployment, pending);
+        var pending = PendingOf(deployment, request);
+        var result = await SendAsync(pending);
         if (result is not null)
         {
             return result;
@@ -55,9 +54,8 @@ internal sealed partial class LaneCaller : IAsyncDisposable
         if (pending.OnLoss() == LossDecision.Resend)
         {
             await Task.Delay(BurialTime, _time, CancellationToken.None);
-            var again = request with { RunId = RunId.New(_time), Delivery = request.Delivery + 1 };
-            pending = new PendingInvocation(again, _time.GetTimestamp());
-            result = await SendAsync(deployment, pending);
+            pending = PendingOf(deployment, request with { RunId = RunId.New(_time), Delivery = request.Delivery + 1 });
+            result = await SendAsync(pending);
             if (result is not null)
             {
                 return result;
@@ -75,7 +73,7 @@ internal sealed partial class LaneCaller : IAsyncDisposable
     }
 
     /// <summary>Null means lost: its worker or the broker went away after it was sent.</summary>
-    private async Task<InvocationResult?> SendAsync(Deployment deployment, PendingInvocation pending)
+    private async Task<InvocationResult?> SendAsync(PendingInvocation pending)
     {
         if (_channel is not { IsOpen: true } channel || _link.IsBlocked)
         {
@@ -86,23 +84,14 @@ internal sealed partial class LaneCaller : IAsyncDisposable
         _pending[key] = pending;
         try
         {
-            var properties = new BasicProperties
-            {
-                Type = LaneTopology.Kind.Invoke,
-                CorrelationId = key,
-                ReplyTo = DirectReplyTo,
-            };
-            await channel.BasicPublishAsync(
-                LaneTopology.InvokeExchange, pending.Request.Deployment.Value, mandatory: true, properties,
-                InvocationWire.Encode(pending.Request));
+            await channel.PublishAsync(
+                LaneTopology.InvokeExchange, pending.Request.Deployment.Value,
+                new AmqpProperties { Type = LaneTopology.Kind.Invoke, CorrelationId = key, ReplyTo = DirectReplyTo },
+                InvocationWire.Encode(pending.Request), mandatory: true);
             _watch.Arm();
-            return await pending.Reply.Task.WaitAsync(LongestWait(deployment, pending.Request), _time);
+            return await pending.Reply.Task;
         }
-        catch (TimeoutException)
-        {
-            return null;
-        }
-        catch (Exception error) when (error is RabbitMQ.Client.Exceptions.AlreadyClosedException or OperationCanceledException or IOException)
+        catch (AmqpClosedException error)
         {
             LogSendFailed(error);
             return InvocationResult.Of(DispatchStatus.Unavailable);
@@ -113,6 +102,12 @@ internal sealed partial class LaneCaller : IAsyncDisposable
         }
     }
 
+    private PendingInvocation PendingOf(Deployment deployment, InvocationRequest request)
+    {
+        var now = _time.GetTimestamp();
+        return new PendingInvocation(request, now, now + (long)(LongestWait(deployment, request).TotalSeconds * _time.TimestampFrequency));
+    }
+
     /// <summary>Start deadline, an initialisation that is tried twice, the run, and a margin: after that nobody answers any more.</summary>
     private TimeSpan LongestWait(Deployment deployment, InvocationRequest request)
     {
@@ -120,28 +115,26 @@ internal sealed partial class LaneCaller : IAsyncDisposable
         return (untilStart > TimeSpan.Zero ? untilStart : TimeSpan.Zero) + (2 * deployment.Timeout) + TimeSpan.FromSeconds(15);
     }
 
-    private async Task SetUpAsync(IConnection connection, CancellationToken cancellationToken)
+    private async Task SetUpAsync(AmqpConnection connection)
     {
-        var channel = await connection.CreateChannelAsync(cancellationToken: cancellationToken);
-        await LaneTopology.DeclareAsync(channel, cancellationToken);
-        var consumer = new AsyncEventingBasicConsumer(channel);
-        consumer.ReceivedAsync += OnReplyAsync;
-        await channel.BasicConsumeAsync(DirectReplyTo, autoAck: true, consumer, cancellationToken);
-        channel.BasicReturnAsync += OnReturnedAsync;
-        channel.ChannelShutdownAsync += (_, _) => FailAllAsync(channel);
-        KeptConnection.EndWith(connection, channel);
+        var channel = await connection.OpenChannelAsync();
+        await LaneTopology.DeclareAsync(channel);
+        channel.Returned = OnReturned;
+        await channel.ConsumeAsync(DirectReplyTo, OnReply, autoAck: true);
+        channel.Closed.UnsafeRegister(_ => FailAll(channel), null);
+        KeptConnection.EndWith(channel);
         _watch.Use(connection);
         _channel = channel;
     }
 
-    private Task OnReplyAsync(object sender, BasicDeliverEventArgs delivery)
+    private void OnReply(AmqpMessage reply)
     {
-        if (delivery.BasicProperties.CorrelationId is not { } key || !_pending.TryGetValue(key, out var pending))
+        if (reply.Properties.CorrelationId is not { } key || !_pending.TryGetValue(key, out var pending))
         {
-            return Task.CompletedTask; // A second reply, or one that came too late.
+            return; // A second reply, or one that came too late.
         }
 
-        switch (delivery.BasicProperties.Type)
+        switch (reply.Properties.Type)
         {
             case LaneTopology.Kind.Held:
                 pending.Advance(RequestProgress.Held);
@@ -156,29 +149,39 @@ internal sealed partial class LaneCaller : IAsyncDisposable
                 pending.Reply.TrySetResult(null);
                 break;
             case LaneTopology.Kind.Result:
-                pending.Reply.TrySetResult(InvocationWire.DecodeResult(delivery.Body.ToArray()));
+                pending.Reply.TrySetResult(ReadResult(reply));
                 break;
             default:
-                LogUnknownReply(delivery.BasicProperties.Type);
+                LogUnknownReply(reply.Properties.Type);
                 break;
         }
+    }
 
-        return Task.CompletedTask;
+    /// <summary>Null, as of a lost one, when it cannot be read: it has run.</summary>
+    private InvocationResult? ReadResult(AmqpMessage reply)
+    {
+        try
+        {
+            return InvocationWire.DecodeResult(reply.Body);
+        }
+        catch (FormatException error)
+        {
+            LogUnreadableReply(error);
+            return null;
+        }
     }
 
     /// <summary>Neither a lane nor the cold queue took it: the topology is gone. Nothing has run.</summary>
-    private Task OnReturnedAsync(object sender, BasicReturnEventArgs returned)
+    private void OnReturned(AmqpMessage returned)
     {
-        if (returned.BasicProperties.CorrelationId is { } key && _pending.TryGetValue(key, out var pending))
+        if (returned.Properties.CorrelationId is { } key && _pending.TryGetValue(key, out var pending))
         {
             pending.Reply.TrySetResult(InvocationResult.Of(DispatchStatus.Unavailable));
         }
-
-        return Task.CompletedTask;
     }
 
     /// <summary>Replies come on the channel that asked: with it gone, none will.</summary>
-    private Task FailAllAsync(IChannel channel)
+    private void FailAll(AmqpChannel channel)
     {
         Interlocked.CompareExchange(ref _channel, null, channel);
         foreach (var pending in _pending.Values)
@@ -187,8 +190,6 @@ internal sealed partial class LaneCaller : IAsyncDisposable
             pending.Advance(RequestProgress.Started);
             pending.Reply.TrySetResult(null);
         }
-
-        return Task.CompletedTask;
     }
 
     [LoggerMessage(2100, LogLevel.Debug, "A request could not be sent")]
@@ -196,4 +197,7 @@ internal sealed partial class LaneCaller : IAsyncDisposable
 
     [LoggerMessage(2101, LogLevel.Warning, "A reply of unknown kind {Kind}")]
     private partial void LogUnknownReply(string? kind);
+
+    [LoggerMessage(2102, LogLevel.Error, "A result that cannot be read")]
+    private partial void LogUnreadableReply(Exception error);
 }

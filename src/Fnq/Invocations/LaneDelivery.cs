@@ -1,6 +1,5 @@
+using Fnq.Amqp;
 using Fnq.Dispatch;
-using RabbitMQ.Client;
-using RabbitMQ.Client.Events;
 
 namespace Fnq.Invocations;
 
@@ -16,23 +15,22 @@ internal enum DeliveryDecision
     Drop,
 }
 
-/// <summary>One message of a lane or of the cold queue, with the channel that wants its ack.</summary>
-internal sealed record LaneDelivery(
-    IChannel Channel, ulong Tag, InvocationRequest Request, bool Redelivered, string? ReplyTo, string? CorrelationId)
+/// <summary>One request of a lane or of the cold queue, with the channel that wants its ack.</summary>
+internal sealed record LaneDelivery(AmqpChannel Channel, AmqpMessage Message, InvocationRequest Request)
 {
-    public static LaneDelivery From(IChannel channel, BasicDeliverEventArgs delivery) => new(
-        channel,
-        delivery.DeliveryTag,
-        // The client's buffer is taken back when the callback returns, and the run goes on after that.
-        InvocationWire.DecodeRequest(delivery.Body.ToArray()),
-        delivery.Redelivered,
-        delivery.BasicProperties.ReplyTo,
-        delivery.BasicProperties.CorrelationId);
+    public bool Redelivered => Message.Redelivered;
+
+    public string? ReplyTo => Message.Properties.ReplyTo;
+
+    public string? CorrelationId => Message.Properties.CorrelationId;
+
+    /// <exception cref="FormatException">It is no request.</exception>
+    public static LaneDelivery From(AmqpChannel channel, AmqpMessage message) => new(channel, message, InvocationWire.DecodeRequest(message.Body));
 
     public static DeliveryDecision Decide(bool redelivered, DateTimeOffset startDeadline, DateTimeOffset now) =>
         redelivered ? DeliveryDecision.ReportRedelivered
         : startDeadline <= now ? DeliveryDecision.Drop
         : DeliveryDecision.Run;
 
-    public ValueTask AckAsync() => Channel.BasicAckAsync(Tag, multiple: false);
+    public ValueTask AckAsync() => Channel.AckAsync(Message.DeliveryTag);
 }

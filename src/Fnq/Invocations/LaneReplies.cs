@@ -1,8 +1,8 @@
+using System.Text;
+using Fnq.Amqp;
 using Fnq.Contracts;
 using Fnq.Dispatch;
 using Fnq.Messaging;
-using RabbitMQ.Client;
-using RabbitMQ.Client.Exceptions;
 
 namespace Fnq.Invocations;
 
@@ -18,9 +18,9 @@ internal sealed class LaneReplies : IAsyncDisposable
     private readonly KeptConnection _link;
     private readonly TimeProvider _time;
     private volatile TaskCompletionSource _linked = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private IConnection? _connection;
-    private IChannel? _replies;
-    private IChannel? _confirmed;
+    private AmqpConnection? _connection;
+    private AmqpChannel? _replies;
+    private AmqpChannel? _confirmed;
 
     public LaneReplies(string platformAmqpUrl, TimeProvider time, ILogger<LaneReplies> logger)
     {
@@ -36,59 +36,58 @@ internal sealed class LaneReplies : IAsyncDisposable
     /// Tells the caller that the run begins, and returns when the word has reached the caller's channel: no later report
     /// of this worker's death can overtake it and have the request sent again.
     /// </summary>
-    public ValueTask TellStartedAsync(LaneDelivery delivery) => delivery.ReplyTo is { Length: > 0 } replyTo
-        ? Confirmed().BasicPublishAsync("", replyTo, mandatory: false, Properties(delivery, LaneTopology.Kind.Started), ReadOnlyMemory<byte>.Empty)
-        : ValueTask.CompletedTask;
+    public Task TellStartedAsync(LaneDelivery delivery) => delivery.ReplyTo is { Length: > 0 } replyTo
+        ? Confirmed().PublishConfirmedAsync("", replyTo, Properties(delivery, LaneTopology.Kind.Started), default)
+        : Task.CompletedTask;
 
     public ValueTask AnswerAsync(LaneDelivery delivery, InvocationResult result) =>
         PublishAsync(delivery, LaneTopology.Kind.Result, InvocationWire.Encode(result));
 
     /// <summary>Sends a request that this worker will not run back to its lane, confirmed, so that the ack may follow.</summary>
-    public async Task HandBackAsync(LaneDelivery delivery, CancellationToken cancellationToken)
+    public async Task HandBackAsync(LaneDelivery delivery)
     {
         await TellAsync(delivery, LaneTopology.Kind.Released);
-        var isShared = await HasConsumersAsync(delivery.Request.Deployment);
-        var properties = new BasicProperties
-        {
-            Type = LaneTopology.Kind.Invoke,
-            CorrelationId = delivery.CorrelationId,
-            ReplyTo = delivery.ReplyTo,
-        };
-        await Confirmed().BasicPublishAsync(
-            isShared ? LaneTopology.InvokeExchange : "", isShared ? delivery.Request.Deployment.Value : LaneTopology.ColdQueue,
-            mandatory: true, properties, InvocationWire.Encode(delivery.Request), cancellationToken);
+        var deployment = delivery.Request.Deployment;
+        var isShared = await HasConsumersAsync(deployment);
+        await Confirmed().PublishConfirmedAsync(
+            isShared ? LaneTopology.InvokeExchange : "", isShared ? deployment.Value : LaneTopology.ColdQueue,
+            delivery.Message.Properties, delivery.Message.Body, mandatory: true);
     }
 
     /// <summary>A lane that nobody consumes would only hold up what is handed back to it.</summary>
     private async Task<bool> HasConsumersAsync(DeploymentId deployment)
     {
-        await using var channel = await (_connection ?? throw new IOException("The broker connection for replies is down")).CreateChannelAsync();
+        await using var channel = await Open(_connection).OpenChannelAsync();
         try
         {
-            return (await channel.QueueDeclarePassiveAsync(LaneTopology.LaneOf(deployment))).ConsumerCount > 0;
+            return (await channel.InspectQueueAsync(LaneTopology.LaneOf(deployment))).Consumers > 0;
         }
-        catch (OperationInterruptedException)
+        catch (AmqpClosedException)
         {
             return false;
         }
     }
 
-    public ValueTask CallForHelpAsync(string deployment) => Confirmed().BasicPublishAsync(
-        "", LaneTopology.ColdQueue, mandatory: true, LaneTopology.HelpNotice(), System.Text.Encoding.UTF8.GetBytes(deployment));
+    public Task CallForHelpAsync(DeploymentId deployment) => Confirmed().PublishConfirmedAsync(
+        "", LaneTopology.ColdQueue, LaneTopology.HelpNotice, Encoding.UTF8.GetBytes(deployment.Value), mandatory: true);
 
-    /// <summary>On a channel for the purpose: the broker closes it when the lane is in use or gone.</summary>
-    public async Task RemoveLaneIfUnusedAsync(DeploymentId deployment)
+    /// <summary>
+    /// After this worker's last consumer: if it was the last of all, requests go round the lane, and what still came to it goes
+    /// to whoever has room.
+    /// </summary>
+    public async Task LeaveLaneAsync(DeploymentId deployment)
     {
         if (_connection is { IsOpen: true } connection)
         {
-            await using var channel = await connection.CreateChannelAsync();
+            await using var channel = await connection.OpenChannelAsync(confirms: true);
             try
             {
-                await LaneTopology.RemoveLaneIfUnusedAsync(channel, deployment, CancellationToken.None);
+                await LaneTopology.UnbindLaneIfUnusedAsync(channel, deployment);
+                await LaneRescue.RescueAsync(channel, deployment);
             }
-            catch (OperationInterruptedException)
+            catch (AmqpClosedException closed) when (closed.Code == AmqpClosedException.NotFound)
             {
-                // In use again, no longer empty, or gone: all three are as good.
+                // It has expired.
             }
         }
     }
@@ -106,10 +105,10 @@ internal sealed class LaneReplies : IAsyncDisposable
         {
             try
             {
-                await Open(_replies).BasicPublishAsync("", replyTo, mandatory: false, Properties(delivery, kind), body);
+                await Open(_replies).PublishAsync("", replyTo, Properties(delivery, kind), body);
                 return;
             }
-            catch (Exception error) when (error is AlreadyClosedException or IOException && delivery.Channel.IsOpen && attempt < 3)
+            catch (IOException) when (delivery.Channel.IsOpen && attempt < 3)
             {
                 // Only this link broke: the message is still this worker's, and its caller still waits.
                 await _linked.Task.WaitAsync(LinkPatience, _time);
@@ -117,26 +116,22 @@ internal sealed class LaneReplies : IAsyncDisposable
         }
     }
 
-    private static BasicProperties Properties(LaneDelivery delivery, string kind) => new() { Type = kind, CorrelationId = delivery.CorrelationId };
+    private static AmqpProperties Properties(LaneDelivery delivery, string kind) => new() { Type = kind, CorrelationId = delivery.CorrelationId };
 
-    private IChannel Confirmed() => Open(_confirmed);
+    private AmqpChannel Confirmed() => Open(_confirmed);
 
-    private static IChannel Open(IChannel? channel) => channel ?? throw new IOException("The broker connection for replies is down");
+    private static T Open<T>(T? link)
+        where T : class => link ?? throw new IOException("The broker connection for replies is down");
 
-    private async Task SetUpAsync(IConnection connection, CancellationToken cancellationToken)
+    private async Task SetUpAsync(AmqpConnection connection)
     {
-        connection.ConnectionShutdownAsync += (_, _) =>
-        {
-            _linked = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            return Task.CompletedTask;
-        };
-        _replies = await connection.CreateChannelAsync(cancellationToken: cancellationToken);
-        _confirmed = await connection.CreateChannelAsync(
-            new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true),
-            cancellationToken);
-        KeptConnection.EndWith(connection, _replies);
-        KeptConnection.EndWith(connection, _confirmed);
+        _replies = await connection.OpenChannelAsync();
+        _confirmed = await connection.OpenChannelAsync(confirms: true);
+        KeptConnection.EndWith(_replies);
+        KeptConnection.EndWith(_confirmed);
         _connection = connection;
         _linked.TrySetResult();
+        connection.Closed.UnsafeRegister(
+            static replies => ((LaneReplies)replies!)._linked = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously), this);
     }
 }

@@ -1,5 +1,5 @@
+using Fnq.Amqp;
 using Fnq.Contracts;
-using RabbitMQ.Client;
 
 namespace Fnq.Invocations;
 
@@ -11,52 +11,47 @@ namespace Fnq.Invocations;
 internal static class LaneRescue
 {
     /// <summary>At most this many in one go: the next look is a second away.</summary>
-    private const int Most = 500;
+    private const uint Most = 500;
 
     /// <param name="channel">With publisher confirms.</param>
     /// <returns>How many runs were reported lost.</returns>
-    public static async Task<int> RescueAsync(IChannel channel, DeploymentId deployment, CancellationToken cancellationToken)
-    {
-        var lane = await channel.QueueDeclarePassiveAsync(LaneTopology.LaneOf(deployment), cancellationToken);
-        return lane.ConsumerCount > 0 ? 0 : await EmptyAsync(channel, lane.QueueName, Math.Min(lane.MessageCount, Most), cancellationToken);
-    }
+    public static Task<int> RescueAsync(AmqpChannel channel, DeploymentId deployment) => RescueAsync(channel, LaneTopology.LaneOf(deployment));
 
     /// <summary>With every worker full or dead nobody reads the cold queue; what is fresh there goes round to its end.</summary>
-    public static async Task<int> RescueColdAsync(IChannel channel, CancellationToken cancellationToken)
+    public static Task<int> RescueColdAsync(AmqpChannel channel) => RescueAsync(channel, LaneTopology.ColdQueue);
+
+    private static async Task<int> RescueAsync(AmqpChannel channel, string queue)
     {
-        var cold = await channel.QueueDeclarePassiveAsync(LaneTopology.ColdQueue, cancellationToken);
-        return cold.ConsumerCount > 0 ? 0 : await EmptyAsync(channel, LaneTopology.ColdQueue, Math.Min(cold.MessageCount, Most), cancellationToken);
+        var found = await channel.InspectQueueAsync(queue);
+        return found.Consumers > 0 ? 0 : await EmptyAsync(channel, queue, Math.Min(found.Messages, Most));
     }
 
-    private static async Task<int> EmptyAsync(IChannel channel, string queue, uint most, CancellationToken cancellationToken)
+    private static async Task<int> EmptyAsync(AmqpChannel channel, string queue, uint most)
     {
         var lost = 0;
-        for (var taken = 0; taken < most && await channel.BasicGetAsync(queue, autoAck: false, cancellationToken) is { } message; taken++)
+        for (var taken = 0; taken < most && await channel.GetAsync(queue) is { } message; taken++)
         {
             if (message.Redelivered)
             {
                 lost++;
-                await ReportAsync(channel, message, cancellationToken);
+                await ReportAsync(channel, message);
             }
-            else if (message.BasicProperties.Type != LaneTopology.Kind.Help)
+            else if (message.Properties.Type != LaneTopology.Kind.Help)
             {
-                await channel.BasicPublishAsync(
-                    "", LaneTopology.ColdQueue, mandatory: true, new BasicProperties(message.BasicProperties), message.Body, cancellationToken);
+                await channel.PublishConfirmedAsync("", LaneTopology.ColdQueue, message.Properties, message.Body, mandatory: true);
             }
 
-            await channel.BasicAckAsync(message.DeliveryTag, multiple: false, cancellationToken);
+            await channel.AckAsync(message.DeliveryTag);
         }
 
         return lost;
     }
 
-    private static async Task ReportAsync(IChannel channel, BasicGetResult message, CancellationToken cancellationToken)
+    private static async Task ReportAsync(AmqpChannel channel, AmqpMessage message)
     {
-        if (message.BasicProperties is { Type: LaneTopology.Kind.Invoke, ReplyTo: { Length: > 0 } replyTo, CorrelationId: var key })
+        if (message.Properties is { Type: LaneTopology.Kind.Invoke, ReplyTo: { Length: > 0 } replyTo, CorrelationId: var key })
         {
-            await channel.BasicPublishAsync(
-                "", replyTo, mandatory: false, new BasicProperties { Type = LaneTopology.Kind.Redelivered, CorrelationId = key },
-                ReadOnlyMemory<byte>.Empty, cancellationToken);
+            await channel.PublishConfirmedAsync("", replyTo, new AmqpProperties { Type = LaneTopology.Kind.Redelivered, CorrelationId = key }, default);
         }
     }
 }

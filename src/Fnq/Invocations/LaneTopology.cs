@@ -1,5 +1,5 @@
+using Fnq.Amqp;
 using Fnq.Contracts;
-using RabbitMQ.Client;
 
 namespace Fnq.Invocations;
 
@@ -10,8 +10,12 @@ internal static class LaneTopology
     public const string ColdQueue = "fnq.cold";
     private const string ColdExchange = "fnq.cold";
 
-    /// <summary>A lane that nobody has consumed or published to for this long removes itself.</summary>
+    /// <summary>A lane that nobody has consumed or declared for this long removes itself.</summary>
     private const int LaneExpiresMilliseconds = 600_000;
+
+    public static readonly AmqpProperties HelpNotice = new() { Type = Kind.Help, Expiration = "1000" };
+
+    private static readonly Dictionary<string, object> LaneArguments = new() { ["x-expires"] = LaneExpiresMilliseconds };
 
     public static class Kind
     {
@@ -34,40 +38,38 @@ internal static class LaneTopology
 
     public static string LaneOf(DeploymentId deployment) => $"fnq.lane.{deployment.Value}";
 
-    public static async Task DeclareAsync(IChannel channel, CancellationToken cancellationToken)
+    public static async Task DeclareAsync(AmqpChannel channel)
     {
-        await channel.ExchangeDeclareAsync(ColdExchange, ExchangeType.Fanout, durable: true, cancellationToken: cancellationToken);
-        await channel.QueueDeclareAsync(ColdQueue, durable: true, exclusive: false, autoDelete: false, cancellationToken: cancellationToken);
-        await channel.QueueBindAsync(ColdQueue, ColdExchange, "", cancellationToken: cancellationToken);
-        await channel.ExchangeDeclareAsync(
-            InvokeExchange, ExchangeType.Direct, durable: true,
-            arguments: new Dictionary<string, object?> { ["alternate-exchange"] = ColdExchange },
-            cancellationToken: cancellationToken);
+        await channel.DeclareExchangeAsync(ColdExchange, "fanout");
+        await channel.DeclareQueueAsync(ColdQueue);
+        await channel.BindAsync(ColdQueue, ColdExchange, "");
+        await channel.DeclareExchangeAsync(InvokeExchange, "direct", new Dictionary<string, object> { ["alternate-exchange"] = ColdExchange });
     }
 
-    public static async Task DeclareLaneAsync(IChannel channel, DeploymentId deployment, CancellationToken cancellationToken)
-    {
-        await channel.QueueDeclareAsync(
-            LaneOf(deployment), durable: true, exclusive: false, autoDelete: false,
-            arguments: new Dictionary<string, object?> { ["x-expires"] = LaneExpiresMilliseconds },
-            cancellationToken: cancellationToken);
-        await channel.QueueBindAsync(LaneOf(deployment), InvokeExchange, deployment.Value, cancellationToken: cancellationToken);
-    }
+    /// <summary>Nothing is routed to it before it is bound, and it is bound when it has a consumer.</summary>
+    public static Task DeclareLaneAsync(AmqpChannel channel, DeploymentId deployment) =>
+        channel.DeclareQueueAsync(LaneOf(deployment), LaneArguments);
+
+    public static Task BindLaneAsync(AmqpChannel channel, DeploymentId deployment) =>
+        channel.BindAsync(LaneOf(deployment), InvokeExchange, deployment.Value);
 
     /// <summary>
-    /// Removes a lane that has neither consumers nor messages, so that the next request is cold at once and not stranded
-    /// there. Unbound first: what is published meanwhile goes to the cold queue, and nothing is on its way into a queue
-    /// that is going. The channel may be closed by the broker when others were faster.
+    /// Takes a lane that has no consumers out of the way of requests, so that the next one is cold at once. It is never deleted:
+    /// another worker may be about to consume it, and what had been routed to it would be gone without a word. Who consumes
+    /// it meanwhile has bound it before or after the unbinding; of before, the second look tells.
     /// </summary>
-    public static async Task RemoveLaneIfUnusedAsync(IChannel channel, DeploymentId deployment, CancellationToken cancellationToken)
+    public static async Task UnbindLaneIfUnusedAsync(AmqpChannel channel, DeploymentId deployment)
     {
         var lane = LaneOf(deployment);
-        if (await channel.QueueDeclarePassiveAsync(lane, cancellationToken) is { ConsumerCount: 0, MessageCount: 0 })
+        if ((await channel.InspectQueueAsync(lane)).Consumers > 0)
         {
-            await channel.QueueUnbindAsync(lane, InvokeExchange, deployment.Value, cancellationToken: cancellationToken);
-            await channel.QueueDeleteAsync(lane, ifUnused: true, ifEmpty: true, cancellationToken: cancellationToken);
+            return;
+        }
+
+        await channel.UnbindAsync(lane, InvokeExchange, deployment.Value);
+        if ((await channel.InspectQueueAsync(lane)).Consumers > 0)
+        {
+            await BindLaneAsync(channel, deployment);
         }
     }
-
-    public static BasicProperties HelpNotice() => new() { Type = Kind.Help, Expiration = "1000" };
 }

@@ -1,13 +1,12 @@
 using System.Collections.Concurrent;
+using Fnq.Amqp;
 using Fnq.Contracts;
-using RabbitMQ.Client;
-using RabbitMQ.Client.Exceptions;
 
 namespace Fnq.Invocations;
 
 /// <summary>
 /// Looks twice a second, and only while requests are under way, at the lanes of those that have waited since: a lane
-/// without a consumer has lost its workers, and what lies there is rescued.
+/// without a consumer has lost its workers, and what lies there is rescued. What has waited longer than anything may take is lost.
 /// </summary>
 internal sealed partial class LaneWatch : IAsyncDisposable
 {
@@ -17,8 +16,8 @@ internal sealed partial class LaneWatch : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly ITimer _timer;
-    private IConnection? _connection;
-    private IChannel? _channel;
+    private AmqpConnection? _connection;
+    private AmqpChannel? _channel;
     private int _armed;
 
     public LaneWatch(ConcurrentDictionary<string, PendingInvocation> pending, TimeProvider time, ILogger logger)
@@ -27,7 +26,7 @@ internal sealed partial class LaneWatch : IAsyncDisposable
         _timer = time.CreateTimer(_ => _ = LookAsync(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
-    public void Use(IConnection connection) => (_connection, _channel) = (connection, null);
+    public void Use(AmqpConnection connection) => (_connection, _channel) = (connection, null);
 
     public void Arm()
     {
@@ -43,6 +42,12 @@ internal sealed partial class LaneWatch : IAsyncDisposable
     {
         try
         {
+            var now = _time.GetTimestamp();
+            foreach (var pending in _pending.Values.Where(pending => pending.GivenUpAt <= now))
+            {
+                pending.Reply.TrySetResult(null);
+            }
+
             var lanes = _pending.Values
                 .Where(pending => _time.GetElapsedTime(pending.SentAt) >= Interval * 0.9)
                 .Select(pending => pending.Request.Deployment).Distinct().ToList();
@@ -53,10 +58,10 @@ internal sealed partial class LaneWatch : IAsyncDisposable
 
             if (lanes.Count > 0)
             {
-                await LaneRescue.RescueColdAsync(await ChannelAsync(), CancellationToken.None);
+                await LaneRescue.RescueColdAsync(await ChannelAsync());
             }
         }
-        catch (Exception error) when (error is AlreadyClosedException or OperationInterruptedException or OperationCanceledException or TimeoutException)
+        catch (IOException error)
         {
             LogLookFailed(error);
         }
@@ -74,26 +79,25 @@ internal sealed partial class LaneWatch : IAsyncDisposable
     {
         try
         {
-            if (await LaneRescue.RescueAsync(await ChannelAsync(), deployment, CancellationToken.None) is > 0 and var lost)
+            if (await LaneRescue.RescueAsync(await ChannelAsync(), deployment) is > 0 and var lost)
             {
                 LogDeserted(deployment.Value, lost);
             }
         }
-        catch (OperationInterruptedException)
+        catch (AmqpClosedException closed) when (closed.Code == AmqpClosedException.NotFound)
         {
             // No lane: the message is in the cold queue, where every worker with room sees it.
         }
     }
 
-    private async Task<IChannel> ChannelAsync()
+    private async Task<AmqpChannel> ChannelAsync()
     {
         if (_channel is { IsOpen: true } open)
         {
             return open;
         }
 
-        return _channel = await (_connection ?? throw new OperationCanceledException()).CreateChannelAsync(
-            new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true));
+        return _channel = await (_connection ?? throw new IOException("The broker connection of callers is down")).OpenChannelAsync(confirms: true);
     }
 
     [LoggerMessage(2110, LogLevel.Warning, "The lane of {Deployment} has no worker any more; {Lost} of its runs are lost")]

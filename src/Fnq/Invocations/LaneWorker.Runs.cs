@@ -1,3 +1,4 @@
+using Fnq.Amqp;
 using Fnq.Contracts;
 using Fnq.Dispatch;
 
@@ -9,7 +10,30 @@ internal sealed partial class LaneWorker
     /// <summary>A wait that is too short to be told of.</summary>
     private static readonly TimeSpan SoonEnough = TimeSpan.FromMilliseconds(25);
 
-    /// <summary>Runs a message here, or says why not. Never throws: it is called without an await.</summary>
+    public async Task HandleAsync(AmqpChannel channel, AmqpMessage message, ILaneMember? member)
+    {
+        if (await ReadAsync(channel, message) is { } delivery)
+        {
+            await HandleAsync(delivery, member);
+        }
+    }
+
+    /// <summary>Null of what is no request: nobody could ever run it, and so it is rejected.</summary>
+    public async ValueTask<LaneDelivery?> ReadAsync(AmqpChannel channel, AmqpMessage message)
+    {
+        try
+        {
+            return LaneDelivery.From(channel, message);
+        }
+        catch (FormatException error)
+        {
+            LogUnreadable(error);
+            await GuardAsync(async () => await channel.RejectAsync(message.DeliveryTag));
+            return null;
+        }
+    }
+
+    /// <summary>Runs a request here, or says why not. Never throws: it is called without an await.</summary>
     public async Task HandleAsync(LaneDelivery delivery, ILaneMember? member)
     {
         Interlocked.Increment(ref _running);
@@ -137,6 +161,7 @@ internal sealed partial class LaneWorker
             return null;
         }
 
+        var roomMade = _cold.RoomMade;
         try
         {
             if (!_draining && await _leases.LeaseAsync(deployment, delivery.Request.StartDeadline) is { } lease)
@@ -155,19 +180,18 @@ internal sealed partial class LaneWorker
             return null;
         }
 
-        await StayOutAsync(deployment.Id);
-        await _replies.HandBackAsync(delivery, CancellationToken.None);
+        await StayOutAsync(deployment.Id, roomMade);
+        await _replies.HandBackAsync(delivery);
         return null;
     }
 
     /// <summary>No room and no environment: out of the lane before the message goes back, or it would come straight here again.</summary>
-    private async Task StayOutAsync(DeploymentId deployment)
+    private async Task StayOutAsync(DeploymentId deployment, long roomMade)
     {
-        await _cold.PauseAsync();
-        if (_lanes.TryGetValue(deployment, out var opening) && !HasMembers(deployment) && await opening is var lane)
+        await _cold.PauseAsync(roomMade);
+        if (_lanes.TryGetValue(deployment, out var opening) && !HasMembers(deployment))
         {
-            await lane.StopOverflowAsync();
-            InBackground(() => GiveUpAsync(lane));
+            await GiveUpAsync(await opening);
         }
     }
 }

@@ -1,10 +1,8 @@
 using System.Collections.Concurrent;
+using Fnq.Amqp;
 using Fnq.Contracts;
 using Fnq.Dispatch;
 using Fnq.Messaging;
-using RabbitMQ.Client;
-using RabbitMQ.Client.Events;
-using RabbitMQ.Client.Exceptions;
 
 namespace Fnq.Invocations;
 
@@ -16,6 +14,7 @@ internal sealed partial class LaneWorker : ILaneMembers, ILaneHandler, IAsyncDis
 {
     private static readonly TimeSpan Demand = TimeSpan.FromSeconds(10);
 
+    private readonly Lock _opening = new();
     private readonly ConcurrentDictionary<DeploymentId, Task<Lane>> _lanes = new();
     private readonly ConcurrentDictionary<DeploymentId, MembersHere> _members = new();
     private readonly ConcurrentDictionary<DeploymentId, long> _calledAt = new();
@@ -27,7 +26,7 @@ internal sealed partial class LaneWorker : ILaneMembers, ILaneHandler, IAsyncDis
     private readonly LaneOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger<LaneWorker> _logger;
-    private IConnection? _connection;
+    private AmqpConnection? _connection;
     private int _running;
     private volatile bool _draining;
 
@@ -85,7 +84,7 @@ internal sealed partial class LaneWorker : ILaneMembers, ILaneHandler, IAsyncDis
     }
 
     /// <summary>With its connection all lanes are made anew; a channel that ended alone is replaced by itself.</summary>
-    public Task OnShutdownAsync(Lane lane, IConnection connection)
+    public void OnShutdown(Lane lane, AmqpConnection connection)
     {
         if (connection.IsOpen && TryForget(lane) && _members.TryGetValue(lane.Deployment, out var here))
         {
@@ -95,8 +94,6 @@ internal sealed partial class LaneWorker : ILaneMembers, ILaneHandler, IAsyncDis
                 PutInLane(member);
             }
         }
-
-        return Task.CompletedTask;
     }
 
     /// <summary>Local demand has taken it: it leaves the lane until it has been idle for a while.</summary>
@@ -109,7 +106,7 @@ internal sealed partial class LaneWorker : ILaneMembers, ILaneHandler, IAsyncDis
         }
     }
 
-    public void RoomMade() => _cold.Resume();
+    public void RoomMade() => _cold.OnRoomMade();
 
     public void NeedsHelp(DeploymentId deployment)
     {
@@ -117,21 +114,18 @@ internal sealed partial class LaneWorker : ILaneMembers, ILaneHandler, IAsyncDis
         var last = _calledAt.GetOrAdd(deployment, long.MinValue);
         if ((last == long.MinValue || _time.GetElapsedTime(last, now) >= TimeSpan.FromSeconds(1)) && _calledAt.TryUpdate(deployment, now, last))
         {
-            InBackground(async () => await _replies.CallForHelpAsync(deployment.Value));
+            InBackground(() => _replies.CallForHelpAsync(deployment));
         }
     }
 
+    /// <summary>One lane a deployment: a second one's consumer would belong to nobody.</summary>
     public Task<Lane> OpenAsync(DeploymentId deployment)
     {
-        while (true)
+        lock (_opening)
         {
-            var opening = _lanes.GetOrAdd(deployment, OpenLaneAsync);
-            if (!opening.IsCompleted || (opening.IsCompletedSuccessfully && opening.Result.IsOpen))
-            {
-                return opening;
-            }
-
-            _lanes.TryRemove(new(deployment, opening));
+            return _lanes.TryGetValue(deployment, out var opening) && (!opening.IsCompleted || IsOpen(opening))
+                ? opening
+                : _lanes[deployment] = OpenLaneAsync(deployment);
         }
     }
 
@@ -140,34 +134,15 @@ internal sealed partial class LaneWorker : ILaneMembers, ILaneHandler, IAsyncDis
     {
         _draining = true;
         await _cold.StopAsync();
-        foreach (var lane in OpenLanes())
+        foreach (var opening in _lanes.Values)
         {
-            await GuardAsync(() => StopAsync(lane));
+            await GuardAsync(async () => await GiveUpAsync(await opening));
         }
 
-        var deadline = _time.GetTimestamp();
+        var begun = _time.GetTimestamp();
         using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(20), _time);
-        while (Volatile.Read(ref _running) > 0 && _time.GetElapsedTime(deadline) < longest && await tick.WaitForNextTickAsync())
+        while ((Volatile.Read(ref _running) > 0 || !_cold.IsQuiet) && _time.GetElapsedTime(begun) < longest && await tick.WaitForNextTickAsync())
         {
-        }
-
-        foreach (var lane in OpenLanes())
-        {
-            await GuardAsync(() => lane.IsQuiet ? GiveUpAsync(lane) : Task.CompletedTask);
-        }
-    }
-
-    private List<Lane> OpenLanes() => [.. _lanes.Values.Where(opening => opening.IsCompletedSuccessfully).Select(opening => opening.Result)];
-
-    private async Task StopAsync(Lane lane)
-    {
-        await lane.StopOverflowAsync();
-        if (_members.TryGetValue(lane.Deployment, out var here))
-        {
-            foreach (var member in here.All())
-            {
-                await lane.LeaveAsync(member);
-            }
         }
     }
 
@@ -177,13 +152,14 @@ internal sealed partial class LaneWorker : ILaneMembers, ILaneHandler, IAsyncDis
         await _replies.DisposeAsync();
     }
 
-    /// <summary>Closes this worker's part of a lane, and removes the lane if nobody else has one.</summary>
+    /// <summary>Ends this worker's part of a lane; what came by it still runs and is acked.</summary>
     private async Task GiveUpAsync(Lane lane)
     {
         if (TryForget(lane))
         {
-            await lane.CloseAsync();
-            await _replies.RemoveLaneIfUnusedAsync(lane.Deployment);
+            await lane.StopAsync();
+            InBackground(lane.CloseAsync);
+            await _replies.LeaveLaneAsync(lane.Deployment);
         }
     }
 
@@ -196,43 +172,49 @@ internal sealed partial class LaneWorker : ILaneMembers, ILaneHandler, IAsyncDis
     /// <summary>Makes an environment a consumer of its lane where it belongs there; not while this worker drains.</summary>
     private void PutInLane(ILaneMember member)
     {
-        if (!_draining && member.ConsumerTag is null && (_options.AlwaysInLane || LaneInUse(member.Deployment) is not null))
+        if (!_draining && member.ConsumerTag is null && (_options.AlwaysInLane || IsLaneInUse(member.Deployment)))
         {
-            InBackground(async () => await (await OpenAsync(member.Deployment)).JoinAsync(member));
+            InBackground(() => JoinAsync(member));
         }
     }
 
-    private Lane? LaneInUse(DeploymentId deployment) =>
-        _lanes.TryGetValue(deployment, out var lane) && lane is { IsCompletedSuccessfully: true, Result.IsOpen: true }
-        && (_options.AlwaysInLane || _time.GetElapsedTime(lane.Result.LastDeliveryAt) < Demand)
-            ? lane.Result
-            : null;
+    private async Task JoinAsync(ILaneMember member)
+    {
+        var lane = await OpenAsync(member.Deployment);
+        await lane.JoinAsync(member);
+        if (!_members.TryGetValue(member.Deployment, out var here) || !here.Has(member))
+        {
+            await lane.LeaveAsync(member); // It ended meanwhile.
+            OnQuiet(lane);
+        }
+    }
+
+    private bool IsLaneInUse(DeploymentId deployment) =>
+        _lanes.TryGetValue(deployment, out var opening) && IsOpen(opening)
+        && (_options.AlwaysInLane || _time.GetElapsedTime(opening.Result.LastDeliveryAt) < Demand);
+
+    private static bool IsOpen(Task<Lane> opening) => opening is { IsCompletedSuccessfully: true, Result.IsOpen: true };
 
     private async Task<Lane> OpenLaneAsync(DeploymentId deployment)
     {
         await Task.Yield();
-        return await Lane.OpenAsync(
-            _connection ?? throw new IOException("The broker connection for lanes is down"), deployment, this, _time, CancellationToken.None);
+        var connection = _draining ? null : _connection;
+        return await Lane.OpenAsync(connection ?? throw new IOException("No lanes are opened now: there is no link, or an end"), deployment, this, _time);
     }
 
-    private async Task SetUpAsync(IConnection connection, CancellationToken cancellationToken)
+    private async Task SetUpAsync(AmqpConnection connection)
     {
         _connection = connection;
         _lanes.Clear();
-        await _cold.OpenAsync(connection, cancellationToken);
-        foreach (var (deployment, here) in _members)
+        await _cold.OpenAsync(connection);
+        foreach (var here in _members.Values)
         {
             foreach (var member in here.All())
             {
                 member.ConsumerTag = null;
-            }
-
-            if (!here.IsEmpty && _options.AlwaysInLane)
-            {
-                var lane = await OpenAsync(deployment);
-                foreach (var member in here.All())
+                if (_options.AlwaysInLane)
                 {
-                    await lane.JoinAsync(member);
+                    await JoinAsync(member);
                 }
             }
         }

@@ -36,6 +36,14 @@ internal sealed class MembersHere
         }
     }
 
+    public bool Has(ILaneMember member)
+    {
+        lock (_gate)
+        {
+            return _members.Contains(member);
+        }
+    }
+
     public IReadOnlyList<ILaneMember> All()
     {
         lock (_gate)

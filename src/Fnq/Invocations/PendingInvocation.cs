@@ -23,11 +23,15 @@ internal enum LossDecision
 }
 
 /// <summary>One request on its lane, waiting for its reply.</summary>
-internal sealed class PendingInvocation(InvocationRequest request, long sentAt)
+/// <param name="sentAt">As <paramref name="givenUpAt"/> a timestamp of the process's clock.</param>
+/// <param name="givenUpAt">From then on nobody will answer it any more.</param>
+internal sealed class PendingInvocation(InvocationRequest request, long sentAt, long givenUpAt)
 {
     public InvocationRequest Request { get; } = request;
 
     public long SentAt { get; } = sentAt;
+
+    public long GivenUpAt { get; } = givenUpAt;
 
     public RequestProgress Progress { get; private set; }
 

@@ -1,19 +1,18 @@
-using RabbitMQ.Client;
-using RabbitMQ.Client.Events;
+using Fnq.Amqp;
 
 namespace Fnq.Messaging;
 
 /// <summary>
 /// One broker connection that is opened again for ever. What lives on it is set up anew each time by one function, so
-/// there is no half-recovered state: the client's own recovery is off.
+/// there is no half-recovered state.
 /// </summary>
 internal sealed partial class KeptConnection : IAsyncDisposable
 {
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(3);
 
-    private readonly ConnectionFactory _factory;
+    private readonly AmqpAddress _address;
     private readonly string _name;
-    private readonly Func<IConnection, CancellationToken, Task> _setUp;
+    private readonly Func<AmqpConnection, Task> _setUp;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly CancellationTokenSource _closing = new();
@@ -23,19 +22,11 @@ internal sealed partial class KeptConnection : IAsyncDisposable
     private int _disposed;
 
     public KeptConnection(
-        string url, string name, Func<IConnection, CancellationToken, Task> setUp, TimeProvider time, ILogger logger)
+        string url, string name, Func<AmqpConnection, Task> setUp, TimeProvider time, ILogger logger)
     {
         (_name, _setUp, _time, _logger) = (name, setUp, time, logger);
         _downSince = time.GetTimestamp();
-        _factory = new ConnectionFactory
-        {
-            Uri = new Uri(url),
-            AutomaticRecoveryEnabled = false,
-            TopologyRecoveryEnabled = false,
-            RequestedHeartbeat = TimeSpan.FromSeconds(10),
-            RequestedConnectionTimeout = TimeSpan.FromSeconds(5),
-            ContinuationTimeout = TimeSpan.FromSeconds(5),
-        };
+        _address = AmqpAddress.Parse(url);
     }
 
     /// <summary>Open and set up.</summary>
@@ -54,13 +45,13 @@ internal sealed partial class KeptConnection : IAsyncDisposable
     }
 
     /// <summary>A channel that the broker closes takes its connection along, so that both are set up again.</summary>
-    public static void EndWith(IConnection connection, IChannel channel) =>
-        channel.ChannelShutdownAsync += (_, _) =>
+    public static void EndWith(AmqpChannel channel) => channel.Closed.UnsafeRegister(
+        static channel =>
         {
             // Not awaited: this is a callback of the connection that is to close.
-            _ = connection.IsOpen ? connection.CloseAsync() : Task.CompletedTask;
-            return Task.CompletedTask;
-        };
+            _ = ((AmqpChannel)channel!).Connection.DisposeAsync().AsTask();
+        },
+        channel);
 
     public async ValueTask DisposeAsync()
     {
@@ -101,22 +92,18 @@ internal sealed partial class KeptConnection : IAsyncDisposable
     /// <summary>From open to shutdown of one connection.</summary>
     private async Task ServeOneAsync()
     {
-        await using var connection = await _factory.CreateConnectionAsync(_name, _closing.Token);
-        var down = new TaskCompletionSource<ShutdownEventArgs>(TaskCreationOptions.RunContinuationsAsynchronously);
-        connection.ConnectionShutdownAsync += (_, reason) =>
-        {
-            down.TrySetResult(reason);
-            return Task.CompletedTask;
-        };
-        connection.ConnectionBlockedAsync += (_, reason) => SetBlocked(true, reason.Reason);
-        connection.ConnectionUnblockedAsync += (_, _) => SetBlocked(false, "unblocked");
+        await using var connection = await AmqpConnection.ConnectAsync(_address, _name, _time, _closing.Token);
+        var down = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        connection.Closed.UnsafeRegister(static down => ((TaskCompletionSource)down!).TrySetResult(), down);
+        connection.Blocking = reason => SetBlocked(connection.IsBlocked, reason);
         try
         {
-            await _setUp(connection, _closing.Token);
+            await _setUp(connection).WaitAsync(_closing.Token);
             IsUp = true;
             _firstUp.TrySetResult();
             LogUp(_name);
-            LogDown(_name, (await down.Task.WaitAsync(_closing.Token)).ReplyText);
+            await down.Task.WaitAsync(_closing.Token);
+            LogDown(_name, connection.Reason);
         }
         finally
         {
@@ -125,18 +112,17 @@ internal sealed partial class KeptConnection : IAsyncDisposable
         }
     }
 
-    private Task SetBlocked(bool blocked, string reason)
+    private void SetBlocked(bool blocked, string reason)
     {
         IsBlocked = blocked;
         LogBlocked(_name, reason);
-        return Task.CompletedTask;
     }
 
     [LoggerMessage(2000, LogLevel.Information, "Broker connection {Name} is up")]
     private partial void LogUp(string name);
 
     [LoggerMessage(2001, LogLevel.Warning, "Broker connection {Name} is down: {Reason}")]
-    private partial void LogDown(string name, string reason);
+    private partial void LogDown(string name, string? reason);
 
     [LoggerMessage(2002, LogLevel.Warning, "Broker connection {Name} could not be opened or set up")]
     private partial void LogFailed(Exception error, string name);

@@ -16,6 +16,10 @@ internal sealed class EventLoop
     private static readonly EventLoop[] All = [.. Enumerable.Range(0, Environment.ProcessorCount).Select(number => new EventLoop(number))];
     private static uint _last;
 
+    /// <summary>Of the loop whose thread this is.</summary>
+    [ThreadStatic]
+    private static Queue<Action>? t_afterTurn;
+
     private readonly SafeFileHandle _epoll = Epoll.Create();
     private readonly ConcurrentDictionary<int, LoopSocket> _sockets = new();
 
@@ -39,6 +43,16 @@ internal sealed class EventLoop
         }
     }
 
+    /// <summary>
+    /// Has it done when all that the loop has heard of has been gone on with: what many of them write to one place leaves
+    /// together. False where no loop's turn is under way.
+    /// </summary>
+    public static bool TryAfterTurn(Action action)
+    {
+        t_afterTurn?.Enqueue(action);
+        return t_afterTurn is not null;
+    }
+
     /// <summary>Wakes it once more after the others, if there is something to wake it for.</summary>
     public void AskAgain(LoopSocket socket) => Epoll.AskAgain(_epoll, socket.Handle, Wanted, socket.Descriptor);
 
@@ -47,6 +61,7 @@ internal sealed class EventLoop
 
     private void Run()
     {
+        var afterTurn = t_afterTurn = new Queue<Action>();
         Span<byte> buffer = stackalloc byte[EventsMax * Epoll.EventBytesMax];
         Span<EpollHappening> happened = stackalloc EpollHappening[EventsMax];
         while (true)
@@ -59,6 +74,11 @@ internal sealed class EventLoop
                 {
                     Wake(socket, happened[i].Events);
                 }
+            }
+
+            while (afterTurn.TryDequeue(out var action))
+            {
+                action();
             }
         }
     }

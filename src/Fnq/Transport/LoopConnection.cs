@@ -146,20 +146,7 @@ internal sealed class LoopConnection : DefaultConnectionContext
                     break;
                 }
 
-                var left = result.Buffer;
-                while (!left.IsEmpty)
-                {
-                    var count = _socket.TrySend(left);
-                    if (count < 0)
-                    {
-                        await _socket.Writable;
-                    }
-                    else
-                    {
-                        left = left.Slice(count);
-                    }
-                }
-
+                await _socket.SendAsync(result.Buffer);
                 reader.AdvanceTo(result.Buffer.End);
                 if (result.IsCompleted)
                 {

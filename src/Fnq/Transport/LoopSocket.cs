@@ -40,7 +40,7 @@ internal sealed class LoopSocket : IDisposable
     public int TryReceive(Span<byte> buffer) => Check(_socket.Receive(buffer, SocketFlags.None, out var error), error);
 
     /// <summary>The bytes that the socket took; -1 when it is full.</summary>
-    public int TrySend(ReadOnlySequence<byte> bytes)
+    private int TrySend(ReadOnlySequence<byte> bytes)
     {
         if (bytes.IsSingleSegment)
         {
@@ -57,6 +57,23 @@ internal sealed class LoopSocket : IDisposable
         }
 
         return Check(_socket.Send(_segments, SocketFlags.None, out var error), error);
+    }
+
+    /// <summary>Returns when the socket has taken them all.</summary>
+    public async ValueTask SendAsync(ReadOnlySequence<byte> bytes)
+    {
+        while (!bytes.IsEmpty)
+        {
+            var count = TrySend(bytes);
+            if (count < 0)
+            {
+                await Writable;
+            }
+            else
+            {
+                bytes = bytes.Slice(count);
+            }
+        }
     }
 
     /// <summary>Both sides learn it from the loop.</summary>

@@ -1,3 +1,4 @@
+using System.Text;
 using Fnq.Contracts;
 using Fnq.Dispatch;
 using Fnq.Invocations;
@@ -32,7 +33,7 @@ public sealed class LaneDecisionTests
     [Fact]
     public void Progress_never_moves_back()
     {
-        var pending = new PendingInvocation(Request([]), sentAt: 0);
+        var pending = new PendingInvocation(Request([]), sentAt: 0, givenUpAt: 1);
         pending.Advance(RequestProgress.Started);
         pending.Advance(RequestProgress.Held);
         Assert.Equal(RequestProgress.Started, pending.Progress);
@@ -72,6 +73,18 @@ public sealed class LaneDecisionTests
     [InlineData(new byte[] { 255, 255, 255, 255 })]
     public void Frame_with_a_wrong_length_is_refused(byte[] frame) =>
         Assert.Throws<FormatException>(() => InvocationWire.DecodeRequest(frame));
+
+    [Theory]
+    [InlineData("{}")]
+    [InlineData("null")]
+    [InlineData("[")]
+    [InlineData("""{"Deployment":null}""")]
+    [InlineData("""{"Deployment":"d","StartDeadlineMs":9223372036854775807}""")]
+    public void Head_that_is_no_request_is_refused(string head)
+    {
+        byte[] frame = [(byte)head.Length, 0, 0, 0, .. Encoding.UTF8.GetBytes(head)];
+        Assert.Throws<FormatException>(() => InvocationWire.DecodeRequest(frame));
+    }
 
     private static InvocationRequest Request(byte[] payload) => new()
     {
