@@ -32,7 +32,7 @@ missing_test_packages() {
 }
 
 missing_vm_packages() {
-  if [[ -n ${FNQ_TEST_LONG:-} ]]; then
+  if [[ -n ${GUEST:-} ]]; then
     needs qemu-system-x86_64 qemu-system-x86
     needs mke2fs e2fsprogs
   fi

@@ -2,6 +2,8 @@
 
 port_answers() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; } # port
 
+port_is_silent() { ! port_answers "$1"; } # port
+
 # Below the kernel's ephemeral range (from 32768), so that no outgoing connection takes one
 # while the server is down.
 kept_port() { # key
@@ -15,8 +17,9 @@ kept_port() { # key
   printf '%s' "$port"
 }
 
+# A server of ours that was just killed may hold its port for a moment.
 require_free_port() { # port what
-  if port_answers "$1"; then
+  if ! wait_until 5 port_is_silent "$1"; then
     die "port $1 of the $2 is taken by another program. Stop that program, or choose another port: line $2 in $PORTS_FILE."
   fi
 }

@@ -35,7 +35,8 @@ internal sealed class PendingInvocation(InvocationRequest request, long sentAt, 
 
     public RequestProgress Progress { get; private set; }
 
-    public TaskCompletionSource<InvocationResult?> Reply { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    /// <summary>Its caller goes on in the turn that brings the reply.</summary>
+    public TaskCompletionSource<InvocationResult?> Reply { get; } = new();
 
     public void Advance(RequestProgress progress) => Progress = progress > Progress ? progress : Progress;
 

@@ -65,8 +65,20 @@ internal sealed class FnqProcess : IAsyncDisposable
         }
 
         var server = new FnqProcess(Process.Start(start)!, port, log);
-        await server.WaitUntilReadyAsync();
-        return server;
+        try
+        {
+            await server.WaitUntilReadyAsync();
+            return server;
+        }
+        catch
+        {
+            if (!server._process.HasExited)
+            {
+                server.Kill(); // Nobody else would end it.
+            }
+
+            throw;
+        }
     }
 
     public void Kill() => _process.Kill(entireProcessTree: false);

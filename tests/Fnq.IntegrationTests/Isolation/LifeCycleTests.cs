@@ -100,7 +100,7 @@ public sealed class LifeCycleTests(Platform platform)
                             hoard.append(b"x" * 1048576)
                     return {"runs": runs, "killed": os.WTERMSIG(os.waitpid(child, 0)[1])}
                 return {"runs": runs}
-            """);
+            """, timeoutSeconds: 20);
         Assert.Equal(1, (int)(await platform.Api.CallAsync(name))["runs"]!);
         var eaten = await platform.Api.InvokeAsync(name, """{"eat":1}""");
         // Where the kernel kills the whole group (cgroup v2), the runtime dies with its child, and the error says why.
@@ -237,10 +237,10 @@ public sealed class LifeCycleTests(Platform platform)
         await Until.TrueAsync(async () => (await platform.Api.InvokeAsync(name)).Text == "1", "the function is served again");
     }
 
-    private Task<string> DeployMarkedAsync(string code) => platform.Api.DeployAsync(code, request =>
+    private Task<string> DeployMarkedAsync(string code, int timeoutSeconds = 5) => platform.Api.DeployAsync(code, request =>
     {
         request["MemorySize"] = 256;
-        request["Timeout"] = 5;
+        request["Timeout"] = timeoutSeconds;
         request["Environment"] = new JsonObject { ["Variables"] = new JsonObject { [MarkedProcesses.Variable] = _processes.Mark } };
     });
 
