@@ -41,12 +41,15 @@ public sealed class ArchitectureTests
         Assert.True(result.IsSuccessful, $"{feature} knows {other}: {string.Join(", ", result.FailingTypeNames ?? [])}");
     }
 
-    [Fact]
-    public void Transport_knows_no_other_part()
+    [Theory]
+    [InlineData("Fnq.Transport")]
+    [InlineData("Fnq.Amqp", "Fnq.Transport")]
+    public void Wire_knows_no_other_part(string part, string? below = null)
     {
-        var result = Platform.That().ResideInNamespace("Fnq.Transport").ShouldNot().HaveDependencyOnAny(
-            "Fnq.AwsApi", "Fnq.Dispatch", "Fnq.Execution", "Fnq.Functions", "Fnq.Hosting", "Fnq.Identity", "Fnq.Invocations", "Fnq.Messaging", "Fnq.Storage")
-            .GetResult();
+        string[] parts = ["AwsApi", "Billing", "Dispatch", "Execution", "Functions", "Hosting", "Identity", "Invocations", "Logs", "Messaging", "Storage", "Telemetry"];
+        string[] others = [.. parts.Select(name => $"Fnq.{name}"), "Fnq.Amqp", "Fnq.Transport"];
+        var result = Platform.That().ResideInNamespace(part)
+            .ShouldNot().HaveDependencyOnAny([.. others.Where(name => name != part && name != below)]).GetResult();
         Assert.True(result.IsSuccessful, string.Join(", ", result.FailingTypeNames ?? []));
     }
 

@@ -55,7 +55,7 @@ internal static class OverflowPolicy
 
     private static bool IsWorthAStart(in OverflowSituation now)
     {
-        if (now.Environments == 0 || now.Waited > now.ColdStart || now.MedianRun is not { } median)
+        if (now.Environments == 0 || now.Waited > now.ColdStart || LeavesCoresIdle(now) || now.MedianRun is not { } median)
         {
             return true;
         }
@@ -63,4 +63,8 @@ internal static class OverflowPolicy
         var expectedWait = (now.Waiting - now.Starting) * median / now.Environments;
         return expectedWait > now.ColdStart;
     }
+
+    /// <summary>However short the runs are: more wait than run, and there is a core for another to run on.</summary>
+    private static bool LeavesCoresIdle(in OverflowSituation now) =>
+        now.Environments + now.Starting < now.Cores && now.Waiting - now.Starting > now.Environments;
 }

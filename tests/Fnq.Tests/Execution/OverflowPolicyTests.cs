@@ -30,6 +30,19 @@ public sealed class OverflowPolicyTests
         Assert.Equal(OverflowDecision.Start, OverflowPolicy.Decide(Warm with { Waiting = 60, MedianRun = TimeSpan.FromMilliseconds(100) }));
 
     [Fact]
+    public void Starts_one_for_every_core_when_more_wait_than_run() =>
+        Assert.Equal(OverflowDecision.Start, OverflowPolicy.Decide(Warm with { Environments = 1, Waiting = 2 }));
+
+    [Theory]
+    [InlineData(1, 1, 0)]
+    [InlineData(2, 60, 0)]
+    [InlineData(1, 60, 1)]
+    public void Starts_none_for_a_core_that_has_one_or_for_a_passing_wait(int environments, int waiting, int starting) =>
+        Assert.Equal(
+            OverflowDecision.Wait,
+            OverflowPolicy.Decide(Warm with { Environments = environments, Waiting = waiting, Starting = starting, StartsOnNode = starting }));
+
+    [Fact]
     public void Starts_when_no_run_has_ended_yet() =>
         Assert.Equal(OverflowDecision.Start, OverflowPolicy.Decide(Warm with { MedianRun = null }));
 
