@@ -17,9 +17,8 @@ internal sealed class LaneReplies : IAsyncDisposable
 
     private readonly KeptConnection _link;
     private readonly TimeProvider _time;
-    private volatile TaskCompletionSource _linked = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private TaskCompletionSource<AmqpChannel> _replies = NewLink();
     private AmqpConnection? _connection;
-    private AmqpChannel? _replies;
     private AmqpChannel? _confirmed;
 
     public LaneReplies(string platformAmqpUrl, TimeProvider time, ILogger<LaneReplies> logger)
@@ -103,15 +102,17 @@ internal sealed class LaneReplies : IAsyncDisposable
 
         for (var attempt = 1; ; attempt++)
         {
+            var link = _replies;
+            var replies = await link.Task.WaitAsync(LinkPatience, _time);
             try
             {
-                await Open(_replies).PublishAsync("", replyTo, Properties(delivery, kind), body);
+                await replies.PublishAsync("", replyTo, Properties(delivery, kind), body);
                 return;
             }
-            catch (IOException) when (delivery.Channel.IsOpen && attempt < 3)
+            catch (AmqpClosedException) when (delivery.Channel.IsOpen && attempt < 3)
             {
                 // Only this link broke: the message is still this worker's, and its caller still waits.
-                await _linked.Task.WaitAsync(LinkPatience, _time);
+                Interlocked.CompareExchange(ref _replies, NewLink(), link);
             }
         }
     }
@@ -125,13 +126,15 @@ internal sealed class LaneReplies : IAsyncDisposable
 
     private async Task SetUpAsync(AmqpConnection connection)
     {
-        _replies = await connection.OpenChannelAsync();
+        var replies = await connection.OpenChannelAsync();
         _confirmed = await connection.OpenChannelAsync(confirms: true);
-        KeptConnection.EndWith(_replies);
+        KeptConnection.EndWith(replies);
         KeptConnection.EndWith(_confirmed);
         _connection = connection;
-        _linked.TrySetResult();
-        connection.Closed.UnsafeRegister(
-            static replies => ((LaneReplies)replies!)._linked = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously), this);
+        var link = NewLink();
+        link.SetResult(replies);
+        Interlocked.Exchange(ref _replies, link).TrySetResult(replies);
     }
+
+    private static TaskCompletionSource<AmqpChannel> NewLink() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 }

@@ -191,7 +191,7 @@ internal sealed partial class LaneWorker
         await _cold.PauseAsync(roomMade);
         if (_lanes.TryGetValue(deployment, out var opening) && !HasMembers(deployment))
         {
-            await GiveUpAsync(await opening);
+            await GuardAsync(async () => await GiveUpAsync(await opening));
         }
     }
 }

@@ -1,3 +1,4 @@
+using System.Net.Security;
 using Fnq.Contracts;
 using Fnq.Dispatch;
 using MassTransit;
@@ -20,6 +21,9 @@ internal sealed class BusModule(string platformAmqpUrl, NodeId node, Action<IBus
     /// <summary>Notices handled at once: one that prepares a runtime takes minutes and must not hold up the others.</summary>
     private const int Notices = 64;
 
+    private const SslPolicyErrors AnyPolicyError = SslPolicyErrors.RemoteCertificateChainErrors
+        | SslPolicyErrors.RemoteCertificateNameMismatch | SslPolicyErrors.RemoteCertificateNotAvailable;
+
     public void Register(IServiceCollection services)
     {
         var address = new NoticeAddress();
@@ -32,8 +36,15 @@ internal sealed class BusModule(string platformAmqpUrl, NodeId node, Action<IBus
             addConsumers(bus);
             bus.UsingRabbitMq((context, rabbit) =>
             {
-                rabbit.Host(new Uri(platformAmqpUrl), host =>
+                var url = new Uri(platformAmqpUrl);
+                rabbit.Host(url, host =>
                 {
+                    if (url.Scheme == "amqps")
+                    {
+                        // By itself MassTransit takes a certificate of any authority.
+                        host.UseSsl(ssl => ssl.EnforcePolicyErrors(AnyPolicyError));
+                    }
+
                     host.Heartbeat(TimeSpan.FromSeconds(10));
                     host.PublisherConfirmation = true;
                 });

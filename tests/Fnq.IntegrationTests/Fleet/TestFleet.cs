@@ -30,6 +30,8 @@ internal sealed class TestFleet : IAsyncDisposable
         return new TestFleet(folder, await TestServers.StartAsync(Path.Combine(folder, "servers")));
     }
 
+    public string FileOf(string name) => Path.Combine(_folder, name);
+
     /// <summary>Starts a process in a data folder of its own: the same name again is its restart.</summary>
     public async Task<FnqProcess> ServeAsync(string name, string roles, params (string Name, string Value)[] settings)
     {
@@ -39,7 +41,7 @@ internal sealed class TestFleet : IAsyncDisposable
             environment[setting] = value;
         }
 
-        var process = await FnqProcess.StartAsync(roles, Path.Combine(_folder, name), environment);
+        var process = await FnqProcess.StartAsync(roles, FileOf(name), environment);
         _processes.Add(process);
         return process;
     }
