@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Authentication;
 using Fnq.Transport;
 
 namespace Fnq.Amqp;
@@ -155,37 +156,34 @@ internal sealed partial class AmqpConnection : IAsyncDisposable
     private static async Task<AmqpConnection> OpenSocketAsync(AmqpAddress address, string name, TimeProvider time, CancellationToken cancellationToken)
     {
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        LoopStream stream;
-        LoopSocket loopSocket;
+        LoopSocket? looped = null;
         try
         {
             await socket.ConnectAsync(address.Host, address.Port, cancellationToken);
-            loopSocket = new LoopSocket(socket, EventLoop.Next());
-            stream = new LoopStream(loopSocket);
+            looped = new LoopSocket(socket, EventLoop.Next());
+            var stream = new LoopStream(looped);
+            return new AmqpConnection(address, name, time, looped, address.IsSecure ? await SecureAsync(address, looped, stream, cancellationToken) : stream);
         }
         catch
         {
+            looped?.Dispose();
             socket.Dispose();
             throw;
         }
+    }
 
-        if (!address.IsSecure)
-        {
-            return new AmqpConnection(address, name, time, loopSocket, stream);
-        }
-
-        var secure = new SslStream(stream);
+    private static async Task<Stream> SecureAsync(AmqpAddress address, LoopSocket socket, LoopStream stream, CancellationToken cancellationToken)
+    {
         try
         {
-            await using var end = cancellationToken.UnsafeRegister(static socket => ((LoopSocket)socket!).Shutdown(), loopSocket);
+            var secure = new SslStream(stream);
+            await using var end = cancellationToken.UnsafeRegister(static socket => ((LoopSocket)socket!).Shutdown(), socket);
             await secure.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = address.Host }, cancellationToken);
-            return new AmqpConnection(address, name, time, loopSocket, secure);
+            return secure;
         }
-        catch (Exception e)
+        catch (AuthenticationException e)
         {
-            await secure.DisposeAsync();
-            loopSocket.Dispose();
-            throw e is System.Security.Authentication.AuthenticationException ? new IOException($"{address} is not to be trusted: {e.Message}", e) : e;
+            throw new IOException($"{address} is not to be trusted: {e.Message}", e);
         }
     }
 

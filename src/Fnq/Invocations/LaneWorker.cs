@@ -187,6 +187,10 @@ internal sealed partial class LaneWorker : ILaneMembers, ILaneHandler, IAsyncDis
             await lane.LeaveAsync(member); // It ended meanwhile.
             OnQuiet(lane);
         }
+        else if (!lane.IsOpen)
+        {
+            PutInLane(member); // The lane did: it was given up before it came.
+        }
     }
 
     private bool IsLaneInUse(DeploymentId deployment) =>

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 
@@ -95,7 +96,7 @@ internal sealed class SecureBroker : IAsyncDisposable
             await broker.GetStream().WriteAsync(first);
             await Task.WhenAny(secure.CopyToAsync(broker.GetStream()), broker.GetStream().CopyToAsync(secure));
         }
-        catch (Exception error) when (error is IOException or System.Security.Authentication.AuthenticationException or SocketException or ObjectDisposedException)
+        catch (Exception error) when (error is IOException or AuthenticationException or SocketException or ObjectDisposedException)
         {
             // Whoever does not trust us hangs up.
         }

@@ -34,7 +34,10 @@ public sealed class UnreadableMessageTests
     }
 
     private static Task PublishAsync(AmqpChannel channel, string queue) => Task.WhenAll(Enumerable.Range(0, Count).Select(number =>
-        channel.PublishConfirmedAsync("", queue, new AmqpProperties { Type = number % 2 == 0 ? LaneTopology.Kind.Invoke : null }, new byte[number], mandatory: true)));
+    {
+        var properties = new AmqpProperties { Type = number % 2 == 0 ? LaneTopology.Kind.Invoke : null };
+        return channel.PublishConfirmedAsync("", queue, properties, new byte[number], mandatory: true);
+    }));
 
     private static async Task<string[]> LanesAsync(TestFleet fleet)
     {
