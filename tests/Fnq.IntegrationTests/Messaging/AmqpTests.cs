@@ -150,7 +150,7 @@ public sealed class AmqpTests(ServersFixture servers) : IClassFixture<ServersFix
         var refused = await Assert.ThrowsAsync<AmqpClosedException>(() => other.InspectQueueAsync("no such queue"));
         Assert.Equal(AmqpClosedException.NotFound, refused.Code);
         Assert.False(other.IsOpen);
-        Assert.True(other.Closed.IsCancellationRequested);
+        await Until.TrueAsync(() => other.Closed.IsCancellationRequested, "who listens has been told");
         await Assert.ThrowsAsync<AmqpClosedException>(() => other.AckAsync(1).AsTask());
         Assert.True(_connection.IsOpen);
         Assert.Equal(0u, (await _channel.InspectQueueAsync(_queue)).Messages);
