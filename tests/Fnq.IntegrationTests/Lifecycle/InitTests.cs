@@ -61,24 +61,6 @@ public sealed class InitTests(Platform platform)
         Assert.Equal("The operation cannot be performed at this time. The function is currently in the following state: Failed", invoked.Message);
     }
 
-    [Fact]
-    public async Task A_runtime_is_installed_on_first_use()
-    {
-        Assert.SkipUnless(
-            Environment.GetEnvironmentVariable("FNQ_TEST_LONG") == "1",
-            "builds a root file system, which takes minutes: FNQ_TEST_LONG=1, or ./fnq test --long");
-        var runtimes = platform.NewFolder();
-        File.Copy(Path.Combine(Repository.RuntimesFolder, "init"), Path.Combine(runtimes, "init"));
-        await using var node = await platform.StartServerAsync("install", new Dictionary<string, string?> { ["FNQ_RUNTIMES"] = runtimes });
-        using var api = new LambdaApi(node.Address, Platform.AccessKeyId, Platform.Secret);
-        var name = $"first-{Guid.NewGuid():N}";
-        var created = await api.CreateAsync(LambdaApi.CreateRequest(
-            name, "nodejs22.x", "index.handler", CodeZip.Of(("index.mjs", "export const handler = async () => process.version;\n"))));
-        Assert.Equal(201, created.Status);
-        await api.WaitUntilActiveAsync(name);
-        Assert.StartsWith("\"v22.", (await api.CallAsync(name)).ToJsonString(), StringComparison.Ordinal);
-    }
-
     private async Task FailsTwiceAsync(string code, string runtime, string file, string handler, string type, string message)
     {
         var name = await platform.Api.DeployAsync(code, null, runtime, file, handler);
