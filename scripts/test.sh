@@ -5,7 +5,7 @@ run_tests() {
   while (( $# > 0 )); do
     case $1 in
       --long) export FNQ_TEST_LONG=1 TEST_RUNTIMES=(python3.13 nodejs20.x nodejs22.x provided.al2023) ;;
-      --guest) export GUEST=yes ;;
+      --guest) GUEST=yes ;;
       --filter) FILTER=${2:?--filter takes a part of a test name}; shift ;;
       --filter=*) FILTER=${1#*=} ;;
       *) die "test takes --long, --guest and --filter X." ;;
@@ -206,7 +206,7 @@ run_again() { # dll output failed option-for-one-method option...
     return
   fi
   for name in "${names[@]}"; do options+=("$4" "$name"); done
-  say "== Once more, alone: ${names[*]}" >&2
+  say "== Once more, alone: ${names[*]}"
   "$(dotnet_command)" "$1" "${options[@]}" </dev/null 2>&1 | tee "$again" >&2 || true
   still=$(( $(summary_count "$again" failed "$3") + $(summary_count "$again" errors 0) ))
   for name in "${names[@]}"; do

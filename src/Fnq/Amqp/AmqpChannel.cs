@@ -12,8 +12,6 @@ internal readonly record struct AmqpQueue(uint Messages, uint Consumers);
 /// </summary>
 internal sealed partial class AmqpChannel : IAsyncDisposable
 {
-    private const ushort ReplySuccess = 200;
-
     private readonly AmqpConnection _connection;
     private readonly AmqpOutput _output;
     private readonly ushort _number;
@@ -122,20 +120,10 @@ internal sealed partial class AmqpChannel : IAsyncDisposable
         await confirmed;
     }
 
-    public ValueTask AckAsync(ulong deliveryTag)
-    {
-        ThrowIfClosed();
-        return _output.WriteAsync(
-            (_number, deliveryTag), static (to, it) => to.Method(it._number, AmqpMethod.BasicAck).LongLong(it.deliveryTag).Octet(0).End());
-    }
+    public ValueTask AckAsync(ulong deliveryTag) => SettleAsync(AmqpMethod.BasicAck, deliveryTag);
 
     /// <summary>Nobody gets it again, but for the queue's dead letters.</summary>
-    public ValueTask RejectAsync(ulong deliveryTag)
-    {
-        ThrowIfClosed();
-        return _output.WriteAsync(
-            (_number, deliveryTag), static (to, it) => to.Method(it._number, AmqpMethod.BasicReject).LongLong(it.deliveryTag).Octet(0).End());
-    }
+    public ValueTask RejectAsync(ulong deliveryTag) => SettleAsync(AmqpMethod.BasicReject, deliveryTag);
 
     /// <summary>What is unacked then goes back to its queue.</summary>
     public async ValueTask DisposeAsync()
@@ -147,8 +135,8 @@ internal sealed partial class AmqpChannel : IAsyncDisposable
 
         try
         {
-            await AskAsync(AmqpMethod.ChannelClose, static to => to.Short(ReplySuccess).ShortString("").Short(0).Short(0));
-            Close(new AmqpClosedException(ReplySuccess, "The channel was closed here"));
+            await AskAsync(AmqpMethod.ChannelClose, static to => to.Goodbye());
+            Close(new AmqpClosedException(AmqpClosedException.ClosedHere, "The channel was closed here"));
         }
         catch (AmqpClosedException)
         {
@@ -209,6 +197,13 @@ internal sealed partial class AmqpChannel : IAsyncDisposable
             _connection.Fail(closed);
             throw closed;
         }
+    }
+
+    /// <summary>One message: not multiple of an ack, not back into its queue of a reject.</summary>
+    private ValueTask SettleAsync(uint method, ulong deliveryTag)
+    {
+        ThrowIfClosed();
+        return _output.WriteAsync((_number, method, deliveryTag), static (to, it) => to.Method(it._number, it.method).LongLong(it.deliveryTag).Octet(0).End());
     }
 
     private void Compose(AmqpWriter to, string exchange, string key, AmqpProperties properties, ReadOnlyMemory<byte> body, bool mandatory)

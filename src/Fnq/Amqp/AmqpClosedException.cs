@@ -5,6 +5,8 @@ namespace Fnq.Amqp;
 internal sealed class AmqpClosedException(int code, string reason, Exception? cause = null)
     : IOException(code == 0 ? reason : $"{code} {reason}", cause)
 {
+    /// <summary>Said by either side that closes on purpose.</summary>
+    public const int ClosedHere = 200;
     public const int NotFound = 404;
 
     public int Code => code;

@@ -145,7 +145,7 @@ internal sealed partial class AmqpConnection
                 Fail(reason);
                 break;
             case AmqpMethod.ConnectionCloseOk:
-                Fail(new AmqpClosedException(ReplySuccess, "The connection was closed here"));
+                Fail(ClosedHere());
                 break;
             default:
                 throw new FormatException("The broker sends a method that is not known here");

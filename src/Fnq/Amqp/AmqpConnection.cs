@@ -12,8 +12,6 @@ namespace Fnq.Amqp;
 /// </summary>
 internal sealed partial class AmqpConnection : IAsyncDisposable
 {
-    private const ushort ReplySuccess = 200;
-
     private readonly AmqpAddress _address;
     private readonly string _name;
     private readonly TimeProvider _time;
@@ -111,8 +109,7 @@ internal sealed partial class AmqpConnection : IAsyncDisposable
         {
             try
             {
-                _output.Write(0, static (to, _) =>
-                    to.Method(0, AmqpMethod.ConnectionClose).Short(ReplySuccess).ShortString("").Short(0).Short(0).End());
+                _output.Write(0, static (to, _) => to.Method(0, AmqpMethod.ConnectionClose).Goodbye().End());
             }
             catch (AmqpClosedException)
             {
@@ -122,7 +119,7 @@ internal sealed partial class AmqpConnection : IAsyncDisposable
             await _receiving.WaitAsync(AmqpLimits.GoodbyeTime, _time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
-        Fail(new AmqpClosedException(ReplySuccess, "The connection was closed here"));
+        Fail(ClosedHere());
         await _receiving;
     }
 
@@ -174,18 +171,26 @@ internal sealed partial class AmqpConnection : IAsyncDisposable
 
     private static async Task<Stream> SecureAsync(AmqpAddress address, LoopSocket socket, LoopStream stream, CancellationToken cancellationToken)
     {
+        var secure = new SslStream(stream);
         try
         {
-            var secure = new SslStream(stream);
             await using var end = cancellationToken.UnsafeRegister(static socket => ((LoopSocket)socket!).Shutdown(), socket);
             await secure.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = address.Host }, cancellationToken);
             return secure;
         }
-        catch (AuthenticationException e)
+        catch (Exception e)
         {
-            throw new IOException($"{address} is not to be trusted: {e.Message}", e);
+            await secure.DisposeAsync();
+            if (e is AuthenticationException)
+            {
+                throw new IOException($"{address} is not to be trusted: {e.Message}", e);
+            }
+
+            throw;
         }
     }
+
+    private static AmqpClosedException ClosedHere() => new(AmqpClosedException.ClosedHere, "The connection was closed here");
 
     private async Task OpenAsync(CancellationToken cancellationToken)
     {

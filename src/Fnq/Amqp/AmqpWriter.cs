@@ -96,6 +96,9 @@ internal sealed class AmqpWriter
         return this;
     }
 
+    /// <summary>The arguments of a close on purpose, of a channel or of a connection.</summary>
+    public AmqpWriter Goodbye() => Short(AmqpClosedException.ClosedHere).ShortString("").Short(0).Short(0);
+
     public void End()
     {
         BinaryPrimitives.WriteUInt32BigEndian(_bytes.AsSpan(_frameAt + AmqpFrame.HeadBytes - sizeof(uint)), (uint)(Length - _frameAt - AmqpFrame.HeadBytes));
