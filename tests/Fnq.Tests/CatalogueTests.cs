@@ -40,7 +40,7 @@ public sealed partial class CatalogueTests
             $"{line.Key}: the table says '{line.Value}', the tests are in {string.Join(", ", tests[line.Key].Distinct())}"));
     }
 
-    private static IEnumerable<(string Row, string Class)> Tested() => Directory.EnumerateFiles(Folder, "*.cs").SelectMany(file =>
+    private static IEnumerable<(string Row, string Class)> Tested() => Directory.EnumerateFiles(Folder, "*.cs", SearchOption.AllDirectories).SelectMany(file =>
         TestMethod().Matches(File.ReadAllText(file)).Select(method => (method.Groups["row"].Value, Path.GetFileName(file).Split('.')[0])));
 
     private static Dictionary<string, string> Pending()

@@ -16,7 +16,7 @@ umask 022
 
 HERE=$(dirname -- "$(realpath -- "${BASH_SOURCE[0]}")")
 FNQ_ROOT=$(dirname -- "$(dirname -- "$HERE")")
-for part in scripts/settings scripts/build scripts/docker-packages tests/vm/images; do
+for part in scripts/settings scripts/process scripts/build scripts/docker-packages tests/vm/images; do
   # shellcheck source=/dev/null
   source "$FNQ_ROOT/$part.sh"
 done

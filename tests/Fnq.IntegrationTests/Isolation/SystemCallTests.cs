@@ -14,7 +14,8 @@ namespace Fnq.IntegrationTests.Isolation;
 [Collection(Platform.Collection)]
 public sealed class SystemCallTests(Platform platform)
 {
-    private const int LetThrough = -38;
+    private const int LetThrough = NotImplemented;
+    private const int NotImplemented = -38;
     private const int Refused = -1;
     private const int KilledByTheFilter = 1000 + 31;
     private const int KilledAsIllegal = 1000 + 4;
@@ -40,7 +41,7 @@ public sealed class SystemCallTests(Platform platform)
         var known = numbers.ToDictionary(pair => pair.Value, pair => pair.Key);
         var profile = Profile();
         var native = Values(results, "native");
-        var passed = native.Select((value, number) => (value, number)).Where(each => each.value == LetThrough).Select(each => each.number).ToList();
+        var passed = native.Select((value, number) => (value, number)).Where(each => each.value == LetThrough && !IsAnsweredByRunc(each.number)).Select(each => each.number).ToList();
         Assert.All(native.Select(Judged), value => Assert.True(value is LetThrough or Refused, $"result {value}"));
 
         // With -1 for every argument, so that what the profile allows for some arguments only is refused.
@@ -103,10 +104,10 @@ public sealed class SystemCallTests(Platform platform)
         allowed.Add(numbers["clone3"]);
         Assert.All(
             native.Select((value, number) => (number, Judged(value, number))).Where(each => !allowed.Contains(each.number)),
-            each => Assert.Equal((each.number, Refused), each));
+            each => Assert.Equal((each.number, IsAnsweredByRunc(each.number) ? NotImplemented : Refused), each));
 
         // So that a C library takes clone instead, which shows its flags to the filter.
-        Assert.Equal(-38, native[numbers["clone3"]]);
+        Assert.Equal(NotImplemented, native[numbers["clone3"]]);
         Assert.Equal(548, native.Count);
         Assert.NotEmpty(Values(await CallAsync(name, """{"mode":"decide"}"""), "native"));
         await platform.StillServesAsync();
@@ -114,6 +115,9 @@ public sealed class SystemCallTests(Platform platform)
 
     /// <summary>Calls above this one are younger than the filter library of Debian 12, which leaves out what it does not know.</summary>
     private const int LastOfTheFilterLibrary = 449;
+
+    /// <summary>runc puts a filter of its own before ours: what is younger than every call the library knows is ENOSYS.</summary>
+    private static bool IsAnsweredByRunc(int number) => OciRuntimeUnderTest.IsRunc && number > LastOfTheFilterLibrary;
 
     private async Task<string> DeployAsync()
     {

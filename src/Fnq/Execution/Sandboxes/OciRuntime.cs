@@ -9,6 +9,9 @@ internal sealed class OciRuntime(string path, IReadOnlyList<string> globalArgume
 {
     internal string Path => path;
 
+    /// <summary>Whether it is given a <see cref="UserNamespace"/> that exists. One that makes its own makes them all root's.</summary>
+    internal bool JoinsUserNamespaces { get; init; } = true;
+
     /// <summary>Looks a program up as a shell would, in the usual folders too.</summary>
     internal static string? Find(string name) =>
         (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries)
@@ -18,7 +21,7 @@ internal sealed class OciRuntime(string path, IReadOnlyList<string> globalArgume
 
     /// <summary>Makes the network namespace, lets <paramref name="write"/> finish the bundle, runs the runtime, and returns when process 1 stands by.</summary>
     internal Task<NetworkNamespace> CreateAsync(
-        string folder, SandboxPipes pipes, RuntimeView view, TimeSpan limit, Func<UserNamespace?> makeUsers,
+        string folder, SandboxPipes pipes, RuntimeView view, TimeSpan limit, Func<UserNamespace> makeUsers,
         Action<NetworkNamespace, UserNamespace?> write)
     {
         var done = new TaskCompletionSource<NetworkNamespace>(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -27,7 +30,7 @@ internal sealed class OciRuntime(string path, IReadOnlyList<string> globalArgume
             NetworkNamespace? network = null;
             try
             {
-                using var users = makeUsers();
+                using var users = JoinsUserNamespaces ? makeUsers() : null;
                 network = NetworkNamespace.Create(hostNetwork);
                 write(network, users);
                 Run(folder, pipes, view, limit);

@@ -31,7 +31,7 @@ internal sealed partial class OciSandboxBackend
             };
             var view = new RuntimeView(isPrepared ? folders.Share() : [], paths.Binds, tmp, (uint)firstUid);
             var network = await runtime.CreateAsync(
-                folders.Folder, pipes, view, _options.CreateTimeout, () => UsersOf(firstUid),
+                folders.Folder, pipes, view, _options.CreateTimeout, () => UserNamespace.Create(firstUid, OciConfiguration.UidsPerSlot),
                 (made, users) =>
                 {
                     link = _egress?.Attach(made);
@@ -72,10 +72,6 @@ internal sealed partial class OciSandboxBackend
         ResolverFile = _egress?.ResolverFile,
     };
 
-    /// <summary>In a container crun hangs when it joins one by path: there it makes its own, and H34's limits are shared by all.</summary>
-    private UserNamespace? UsersOf(int firstUid) =>
-        _layout.IsContained ? null : UserNamespace.Create(firstUid, OciConfiguration.UidsPerSlot);
-
     /// <summary>A failure is not kept: what was missing may be installed meanwhile.</summary>
     private async Task<OciRuntime> ChooseOnceAsync(CancellationToken cancellationToken)
     {
@@ -107,25 +103,44 @@ internal sealed partial class OciSandboxBackend
                 reasons.Add($"{name}: not installed");
                 continue;
             }
-            var runtime = new OciRuntime(path, _options.OciRuntimeArguments, _hostNetwork, _mounts);
-            try
+            // runc 1.1 enters the user namespace before the network that it then may not enter; in a container crun hangs.
+            foreach (var joins in _layout.IsContained ? (bool[])[false] : [true, false])
             {
-                var spec = new SandboxSpec
+                var runtime = new OciRuntime(path, _options.OciRuntimeArguments, _hostNetwork, _mounts) { JoinsUserNamespaces = joins };
+                if (await TryAsync(runtime) is { } reason)
                 {
-                    RootFileSystem = TrialRoot(), CodeFolder = _emptyFolder, MemorySizeMb = PreparedMemoryMb, EphemeralStorageMb = PreparedTmpMb,
-                };
-                await using var trial = await MakeAsync(runtime, ClaimSlot(), spec, isPrepared: false, CancellationToken.None);
-                await trial.KillProcessesAsync(CancellationToken.None);
+                    reasons.Add(reason);
+                    continue;
+                }
                 LogReady(path, _layout.IsUnified ? "v2" : _layout.IsHybrid ? "v1 beside v2" : "v1", _options.StateFolder);
+                if (!joins)
+                {
+                    LogSharedCounts(path);
+                }
                 return runtime;
             }
-            catch (SandboxException e)
-            {
-                reasons.Add(e.Message);
-                LogUnusable(path, e.Message);
-            }
+            LogUnusable(path, reasons[^1]);
         }
         throw new SandboxException($"No OCI runtime can run a sandbox on this machine. {string.Join("; ", reasons)}");
+    }
+
+    /// <summary>Null when it brought a sandbox up and down, or why it did not.</summary>
+    private async Task<string?> TryAsync(OciRuntime runtime)
+    {
+        try
+        {
+            var spec = new SandboxSpec
+            {
+                RootFileSystem = TrialRoot(), CodeFolder = _emptyFolder, MemorySizeMb = PreparedMemoryMb, EphemeralStorageMb = PreparedTmpMb,
+            };
+            await using var trial = await MakeAsync(runtime, ClaimSlot(), spec, isPrepared: false, CancellationToken.None);
+            await trial.KillProcessesAsync(CancellationToken.None);
+            return null;
+        }
+        catch (SandboxException e)
+        {
+            return e.Message;
+        }
     }
 
     /// <summary>A root with nothing in it: process 1 is static and is mounted in.</summary>

@@ -28,4 +28,7 @@ internal sealed partial class OciSandboxBackend
 
     [LoggerMessage(3109, LogLevel.Warning, "Prepared sandbox {Id} could not be given its code; another is made")]
     private partial void LogNotAssigned(string id, Exception reason);
+
+    [LoggerMessage(3110, LogLevel.Warning, "{Runtime} joins no user namespace here: what the kernel counts per user (timers, inotify, queues) all sandboxes have together")]
+    private partial void LogSharedCounts(string runtime);
 }

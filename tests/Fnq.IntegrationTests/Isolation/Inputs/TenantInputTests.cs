@@ -4,7 +4,7 @@ using Fnq.IntegrationTests.Cluster;
 using Fnq.IntegrationTests.Journeys;
 using Xunit;
 
-namespace Fnq.IntegrationTests.Isolation;
+namespace Fnq.IntegrationTests.Isolation.Inputs;
 
 /// <summary>Rows A27, A33, A34: what belongs to others, pages that nobody gave out, and two hundred who want the same.</summary>
 [Collection(Platform.Collection)]

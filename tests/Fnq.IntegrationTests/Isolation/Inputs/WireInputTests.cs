@@ -4,7 +4,7 @@ using Fnq.IntegrationTests.Cluster;
 using Fnq.IntegrationTests.Journeys;
 using Xunit;
 
-namespace Fnq.IntegrationTests.Isolation;
+namespace Fnq.IntegrationTests.Isolation.Inputs;
 
 /// <summary>Rows A14 to A17: what is wrong with the HTTP itself, byte by byte on a socket.</summary>
 [Collection(Platform.Collection)]

@@ -6,7 +6,7 @@ using Fnq.Identity;
 using Fnq.IntegrationTests.Journeys;
 using Xunit;
 
-namespace Fnq.IntegrationTests.Isolation;
+namespace Fnq.IntegrationTests.Isolation.Inputs;
 
 /// <summary>Rows A18 to A26: signatures that prove nothing. The published vectors and each part of a request are unit tests of the verifier.</summary>
 [Collection(Platform.Collection)]

@@ -7,7 +7,7 @@ using Fnq.Storage;
 using Npgsql;
 using Xunit;
 
-namespace Fnq.IntegrationTests.Isolation;
+namespace Fnq.IntegrationTests.Isolation.Inputs;
 
 /// <summary>
 /// What all rows of hostile API input have in common: the right status and AWS's error, no stack trace, exactly one audit

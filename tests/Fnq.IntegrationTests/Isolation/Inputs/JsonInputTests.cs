@@ -3,7 +3,7 @@ using System.Text;
 using Fnq.IntegrationTests.Journeys;
 using Xunit;
 
-namespace Fnq.IntegrationTests.Isolation;
+namespace Fnq.IntegrationTests.Isolation.Inputs;
 
 /// <summary>Rows A10 to A13 and A37: bodies that are no JSON, too much of it, or something else.</summary>
 [Collection(Platform.Collection)]

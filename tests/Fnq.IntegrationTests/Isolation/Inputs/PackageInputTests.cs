@@ -9,7 +9,7 @@ using Fnq.Tests.Functions;
 using Xunit;
 using static Fnq.Tests.Functions.ZipBuilder;
 
-namespace Fnq.IntegrationTests.Isolation;
+namespace Fnq.IntegrationTests.Isolation.Inputs;
 
 /// <summary>Rows A1 to A7: hostile code packages. Each case of a row is a unit test of the reader; here they come over the API.</summary>
 [Collection(Platform.Collection)]

@@ -4,7 +4,7 @@ using Fnq.IntegrationTests.Cluster;
 using Fnq.IntegrationTests.Journeys;
 using Xunit;
 
-namespace Fnq.IntegrationTests.Isolation;
+namespace Fnq.IntegrationTests.Isolation.Inputs;
 
 /// <summary>Rows A8, A9, A32, A35, A36: names and values that attack whoever reads them.</summary>
 [Collection(Platform.Collection)]
