@@ -48,7 +48,7 @@ postgres_start() {
     cd "$FNQ_ROOT"
   fi
   write_pid postgres "$pid" || true
-  if ! wait_until 60 postgres_settled "$cluster" "$pid" || gone "$pid"; then
+  if ! wait_until "${FNQ_START_SECONDS:-60}" postgres_settled "$cluster" "$pid" || gone "$pid"; then
     show_log_end "$FNQ_DATA/log/postgres.log"
     die "Postgres did not start."
   fi

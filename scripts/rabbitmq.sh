@@ -32,7 +32,7 @@ rabbitmq_start() {
     pid=$launched
     cd "$FNQ_ROOT"
   fi
-  if ! wait_until 120 broker_settled "$port" "$pid" || gone "$pid"; then
+  if ! wait_until "${FNQ_START_SECONDS:-120}" broker_settled "$port" "$pid" || gone "$pid"; then
     show_log_end "$FNQ_DATA/log/rabbitmq.log"
     show_log_end "$home/log/rabbitmq.log"
     die "RabbitMQ did not start."
@@ -58,7 +58,7 @@ epmd_launch() { # home user
   require_free_port "$port" EPMD_PORT
   launch "$2" "$FNQ_DATA/log/rabbitmq.log" env -i PATH="$PATH" HOME="$1" \
     ERL_EPMD_PORT="$port" ERL_EPMD_ADDRESS=127.0.0.1 epmd
-  wait_until 10 port_answers "$port" || die "epmd did not start."
+  wait_until "${FNQ_START_SECONDS:-10}" port_answers "$port" || die "epmd did not start."
 }
 
 # With its name on the command line the node starts distributed, which spares the broker the

@@ -12,8 +12,8 @@ for part in settings process build test; do
 done
 while IFS='=' read -r name value; do export "$name=$value"; done <"$FNQ_ROOT/settings"
 export FNQ_TEST_RUNTIMES=/tools/runtimes DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1
-if [[ $FNQ_VM_ACCELERATOR == tcg ]]; then export FNQ_TEST_SLOWNESS=10; fi
-PASSED=0 FAILED=0 SKIPPED=0
+if [[ $FNQ_VM_ACCELERATOR == tcg ]]; then export FNQ_TEST_SLOWNESS=10 FNQ_START_SECONDS=900; fi
+PASSED=0 FAILED=0 SKIPPED=0 LATE=()
 mkdir -p "$FNQ_DATA/log"
 
 check() { # sentence command...

@@ -66,15 +66,15 @@ make_repository() { # name=value...
 }
 
 # Compiled ahead: every server that a test starts would compile itself anew, which emulated takes a minute. From a copy,
-# since the lock files of the sources know no machine's own packages.
+# without the lock files, which do not know the packages of this machine alone.
 publish_tests() { # folder
   local copy=$WORK/source
   mkdir -p "$copy"
-  tar -C "$FNQ_ROOT" --exclude=bin --exclude=obj --exclude=node_modules -c src tests migrations \
+  tar -C "$FNQ_ROOT" --exclude=bin --exclude=obj --exclude=node_modules --exclude=packages.lock.json -c src tests migrations \
     {Directory.Build,Directory.Packages}.props BannedSymbols.txt global.json | tar -C "$copy" -x
   quiet_dotnet
   if ! CI='' "$(dotnet_command)" publish "$copy/tests/Fnq.IntegrationTests" -c Release -r linux-x64 --no-self-contained -v quiet \
-    -p:PublishReadyToRun=true -p:RestorePackagesWithLockFile=false -p:UseSharedCompilation=false -nodeReuse:false -o "$1" \
+    -p:PublishReadyToRun=true -p:RestorePackagesWithLockFile=false -p:RunAnalyzers=false -p:UseSharedCompilation=false -nodeReuse:false -o "$1" \
     </dev/null >"$FNQ_DATA/log/vm-publish.log" 2>&1; then
     show_log_end "$FNQ_DATA/log/vm-publish.log"
     die "the tests could not be compiled for the guest."

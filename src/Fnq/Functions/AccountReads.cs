@@ -60,10 +60,12 @@ internal sealed class AccountReads(FunctionStore store, ListMarker markers)
         });
     }
 
-    /// <summary>Asking for more than a page is allowed and brings a page.</summary>
-    public static int PageOf(string? maxItems, string? functionVersion)
+    public static int PageOf(string? maxItems, string? functionVersion) =>
+        PageOf(maxItems, MaxItems, new Constraints().OneOf("functionVersion", functionVersion, "ALL"));
+
+    /// <summary>Asking for more than a page is allowed, up to the operation's maximum, and brings a page.</summary>
+    public static int PageOf(string? maxItems, int maximum, Constraints constraints)
     {
-        var constraints = new Constraints().OneOf("functionVersion", functionVersion, "ALL");
         if (maxItems is null)
         {
             constraints.ThrowIfAny();
@@ -75,7 +77,7 @@ internal sealed class AccountReads(FunctionStore store, ListMarker markers)
             throw FunctionErrors.Validation("1 validation error detected: " + Constraints.Sentence("maxItems", maxItems, "Member must be an integer"));
         }
 
-        constraints.Range("maxItems", (int)Math.Clamp(given, int.MinValue, int.MaxValue), 1, MaxItems).ThrowIfAny();
+        constraints.Range("maxItems", (int)Math.Clamp(given, int.MinValue, int.MaxValue), 1, maximum).ThrowIfAny();
         return (int)Math.Min(given, PageSize);
     }
 }

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Fnq.AwsApi;
+using Fnq.Functions.EventConfigs;
 
 namespace Fnq.Functions;
 
@@ -84,6 +85,7 @@ internal static partial class ConfigurationRules
         ?? EnvironmentRules.CheckReserved(request.Environment?.Variables)
         ?? EnvironmentRules.CheckSize(request.Environment?.Variables)
         ?? Layers(request.Layers)
+        ?? DeadLetter(request.DeadLetterConfig?.TargetArn)
         ?? Unavailable(request);
 
     private static AwsException? Layers(List<string>? layers) => layers switch
@@ -92,6 +94,11 @@ internal static partial class ConfigurationRules
         { Count: > 5 } => FunctionErrors.InvalidParameter("Cannot reference more than 5 layers."),
         [var first, ..] => FunctionErrors.InvalidParameter($"Layer version {first} does not exist."),
     };
+
+    private static AwsException? DeadLetter(string? target) =>
+        string.IsNullOrEmpty(target) || EventDestination.Parse(target) is QueueDestination or TopicDestination
+            ? null
+            : FunctionErrors.InvalidParameter("The DeadLetterConfig TargetArn must be an SQS queue or SNS topic ARN.");
 
     private static AwsException? Unavailable(ConfigurationRequest request) =>
         request.FileSystemConfigs is { Count: > 0 } ? FunctionErrors.NotInFnq("FileSystemConfigs are")

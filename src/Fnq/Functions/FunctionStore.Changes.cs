@@ -1,6 +1,7 @@
 using Fnq.AwsApi;
 using Fnq.Contracts;
 using Fnq.Dispatch;
+using Fnq.Functions.EventConfigs;
 using Fnq.Storage;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
@@ -102,6 +103,11 @@ internal sealed partial class FunctionStore
             ?? throw FunctionErrors.FunctionNotFound($"{key.Arn}:{number}");
         await context.Set<FunctionVersionRow>()
             .Where(row => row.FunctionId == function.Id && row.Number == number)
+            .ExecuteDeleteAsync(cancellationToken);
+
+        // After the version: a config that is being put holds a lock on it, and none can be put from here on.
+        await context.Set<EventInvokeConfigRow>()
+            .Where(row => row.FunctionId == function.Id && row.Qualifier == VersionName.Of(number))
             .ExecuteDeleteAsync(cancellationToken);
         await RetireDeploymentsAsync(context, key, cancellationToken);
     }

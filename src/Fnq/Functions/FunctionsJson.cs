@@ -3,6 +3,7 @@ using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using Fnq.AwsApi;
 using Fnq.Dispatch;
+using Fnq.Functions.EventConfigs;
 using Microsoft.EntityFrameworkCore.ChangeTracking;
 
 namespace Fnq.Functions;
@@ -11,6 +12,7 @@ namespace Fnq.Functions;
 [JsonSerializable(typeof(UpdateConfigurationRequest))]
 [JsonSerializable(typeof(UpdateCodeRequest))]
 [JsonSerializable(typeof(TagRequest))]
+[JsonSerializable(typeof(EventInvokeConfigRequest))]
 [JsonSerializable(typeof(FunctionSpec))]
 [JsonSerializable(typeof(Deployment))]
 [JsonSerializable(typeof(Dictionary<string, string>))]

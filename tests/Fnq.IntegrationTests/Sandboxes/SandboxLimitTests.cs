@@ -22,8 +22,8 @@ public sealed class SandboxLimitTests(SandboxHost host) : IClassFixture<SandboxH
     [Fact]
     public async Task Processes_above_the_limit_are_refused()
     {
-        var sandbox = await host.CreateAsync();
-        await sandbox.StartScriptAsync("for i in $(seq 2000); do sleep 100 & done");
+        var sandbox = await host.CreateAsync(memorySizeMb: 1_769); // a whole CPU: the first must not have ended when the last starts
+        await sandbox.StartScriptAsync("for i in $(seq 2000); do sleep 1000 & done");
         await sandbox.ReadUntilAsync("Resource temporarily unavailable");
         Assert.InRange(HostView.Processes(sandbox.Id).Count, 900, 1_032);
         await sandbox.KillProcessesAsync(CancellationToken.None);

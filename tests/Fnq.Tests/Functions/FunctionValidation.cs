@@ -79,6 +79,26 @@ public sealed class FunctionValidation
     }
 
     [Theory]
+    [InlineData("arn:aws:sqs:us-east-1:123456789012:q", true)]
+    [InlineData("arn:aws:sns:us-east-1:123456789012:t", true)]
+    [InlineData("", true)]
+    [InlineData("arn:aws:lambda:us-east-1:123456789012:function:g", false)]
+    [InlineData("arn:aws:s3:::bucket", false)]
+    public void Dead_letters_go_to_a_queue_or_a_topic(string target, bool isAllowed)
+    {
+        var request = Good with { DeadLetterConfig = new(target) };
+        if (isAllowed)
+        {
+            ConfigurationRules.Check(request);
+            return;
+        }
+
+        var error = Refused(request);
+        Assert.Equal(
+            ("InvalidParameterValueException", "The DeadLetterConfig TargetArn must be an SQS queue or SNS topic ARN."), (error.Type, error.Message));
+    }
+
+    [Theory]
     [InlineData(null, 50)]
     [InlineData("1", 1)]
     [InlineData("10000", 50)]
