@@ -10,6 +10,7 @@ return await new RootCommand("Fnq: functions on your own machines, spoken to as 
     RuntimesVerb.Command(),
     LogsVerb.Command(),
     UsageVerb.Command(),
+    EventsVerb.Command(),
     DemoVerb.Command(),
     EnvVerb.Command(),
     HealthVerb.Command(),

@@ -27,39 +27,53 @@ public readonly record struct EgressRule(IPNetwork Network, int? Port)
     private static readonly char[] Separators = [' ', ','];
 
     /// <summary>Empty for an empty list; null when any entry is malformed or names what nobody can open.</summary>
-    public static IReadOnlyList<EgressRule>? ParseList(string text)
+    public static IReadOnlyList<EgressRule>? ParseList(string text) => ParseList(text, rule => !rule.IsNever);
+
+    /// <summary>Of the server's own connections, which may go to its own host.</summary>
+    public static IReadOnlyList<EgressRule>? ParseServerList(string text) => ParseList(text, _ => true);
+
+    public static bool TryParse(string text, [NotNullWhen(true)] out EgressRule? rule)
+    {
+        rule = Parse(text);
+        rule = rule is { IsNever: true } ? null : rule;
+        return rule is not null;
+    }
+
+    private bool IsNever
+    {
+        get
+        {
+            var network = Network;
+            return Never.Any(closed => Overlap(closed, network));
+        }
+    }
+
+    private static List<EgressRule>? ParseList(string text, Func<EgressRule, bool> isAllowed)
     {
         var rules = new List<EgressRule>();
         foreach (var entry in text.Split(Separators, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
         {
-            if (!TryParse(entry, out var rule))
+            if (Parse(entry) is not { } rule || !isAllowed(rule))
             {
                 return null;
             }
 
-            rules.Add(rule.Value);
+            rules.Add(rule);
         }
 
         return rules;
     }
 
-    public static bool TryParse(string text, [NotNullWhen(true)] out EgressRule? rule)
+    private static EgressRule? Parse(string text)
     {
-        rule = null;
         var colon = text.IndexOf(':');
         var port = 0;
         if (colon >= 0 && (!int.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out port) || port is < 1 or > 65_535))
         {
-            return false;
+            return null;
         }
 
-        if (!TryNetwork(colon < 0 ? text : text[..colon], out var network) || Never.Any(closed => Overlap(closed, network)))
-        {
-            return false;
-        }
-
-        rule = new EgressRule(network, colon < 0 ? null : port);
-        return true;
+        return TryNetwork(colon < 0 ? text : text[..colon], out var network) ? new EgressRule(network, colon < 0 ? null : port) : null;
     }
 
     /// <summary>Dotted, four parts: the short and numeric forms that <see cref="IPAddress"/> takes too are somebody's mistake here.</summary>

@@ -3,7 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Fnq.Contracts;
 
-namespace Fnq.Functions;
+namespace Fnq.Dispatch;
 
 /// <summary>
 /// How many functions called one another before this invocation, as the part <c>Lineage=1:hash:hops</c> of the trace

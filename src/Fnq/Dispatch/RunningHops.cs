@@ -1,6 +1,6 @@
 using Fnq.Contracts;
 
-namespace Fnq.Functions;
+namespace Fnq.Dispatch;
 
 /// <summary>
 /// How deep each function runs now, of the invocations that this node passed on for other functions. A function that

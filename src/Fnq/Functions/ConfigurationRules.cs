@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Fnq.AwsApi;
-using Fnq.Functions.EventConfigs;
+using Fnq.Dispatch;
 
 namespace Fnq.Functions;
 

@@ -7,7 +7,7 @@ namespace Fnq.Functions;
 /// <summary>What an invocation needs to know of a function's version; nothing is made per request.</summary>
 /// <param name="IsChanging">A change is in progress: what it ends in is not known yet.</param>
 internal sealed record InvocationTarget(
-    DeploymentId Deployment, string Version, string State, bool IsChanging, string UnqualifiedArn, string QualifiedArn);
+    DeploymentId Deployment, string Version, string State, bool IsChanging, string UnqualifiedArn, string QualifiedArn, string? DeadLetterArn);
 
 /// <summary>
 /// Names to deployments, in memory: a warm invocation reads no database. An entry lives until its function changes;
@@ -78,7 +78,7 @@ internal sealed class FunctionCatalog(FunctionStore store, DeploymentCatalog dep
             row => row.Number,
             row => new InvocationTarget(
                 new(FunctionLifecycle.DeploymentToRun(row)), row.Version, row.State, FunctionLifecycle.IsInProgress(row),
-                function.Arn, $"{function.Arn}:{row.Version}"));
+                function.Arn, $"{function.Arn}:{row.Version}", row.Spec.DeadLetterTargetArn));
     }
 
     /// <summary>What is missing or about to change is read again by the next request.</summary>

@@ -1,5 +1,6 @@
 using Fnq.AwsApi;
 using Fnq.Dispatch;
+using Fnq.Functions.EventConfigs;
 using Fnq.Identity;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -31,7 +32,11 @@ internal sealed class FunctionsModule(FunctionsOptions options) : IModule
         services.AddSingleton<RunningHops>();
         services.AddSingleton<ListMarker>();
         services.AddSingleton<PackageDownloads>();
+        services.AddSingleton<EventInvokeConfigStore>();
+        services.AddSingleton<EventInvokeConfigOperations>();
+        services.AddSingleton<InvokeEvent>();
         services.AddSingleton<InvokeFunction>();
+        services.AddSingleton<IEventTargets, EventTargets>();
         services.AddSingleton<FunctionWrites>();
         services.AddSingleton<FunctionReads>();
         services.AddSingleton<AccountReads>();

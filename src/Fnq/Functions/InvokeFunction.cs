@@ -6,7 +6,8 @@ using Microsoft.AspNetCore.Http;
 namespace Fnq.Functions;
 
 /// <summary>Invoke: the hot path. A warm one touches the catalog's memory and the invoker, nothing else.</summary>
-internal sealed class InvokeFunction(FunctionCatalog catalog, IInvoker invoker, RunningHops hops, FunctionsOptions options, TimeProvider time)
+internal sealed class InvokeFunction(
+    FunctionCatalog catalog, IInvoker invoker, InvokeEvent events, RunningHops hops, FunctionsOptions options, TimeProvider time)
 {
     public async ValueTask HandleAsync(AwsRequest request, RouteValues labels)
     {
@@ -23,7 +24,9 @@ internal sealed class InvokeFunction(FunctionCatalog catalog, IInvoker invoker, 
 
         if (headers.Type == InvocationType.Event)
         {
-            throw FunctionErrors.InvalidParameter("InvocationType Event is not available in this version of Fnq.");
+            await events.AcceptAsync(request, reference, target, headers);
+            request.Http.Response.StatusCode = StatusCodes.Status202Accepted;
+            return;
         }
 
         if (target.State != FunctionState.Active)
@@ -31,7 +34,7 @@ internal sealed class InvokeFunction(FunctionCatalog catalog, IInvoker invoker, 
             throw FunctionErrors.WrongState(target.State);
         }
 
-        var hop = HopOf(request, headers);
+        var hop = hops.HopOf(request.Caller, headers.TraceId);
         using var running = hops.Enter(reference.Function, hop);
         var now = time.GetUtcNow();
         var result = await invoker.InvokeAsync(
@@ -50,15 +53,6 @@ internal sealed class InvokeFunction(FunctionCatalog catalog, IInvoker invoker, 
             },
             request.Aborted);
         await AnswerAsync(request, target, headers, result);
-    }
-
-    private int HopOf(AwsRequest request, InvokeHeaders headers)
-    {
-        int? running = request.Caller.Function is { } caller
-            ? hops.DeepestOf(new(caller.AccountId, caller.Region, caller.FunctionName))
-            : null;
-        var hop = Lineage.Next(Lineage.HopsOf(headers.TraceId), running);
-        return hop < Lineage.Limit ? hop : throw FunctionErrors.Recursive();
     }
 
     private static async ValueTask AnswerAsync(AwsRequest request, InvocationTarget target, InvokeHeaders asked, InvocationResult result)

@@ -1,6 +1,7 @@
 using System.Data.Common;
 using Fnq.AwsApi;
 using Fnq.Contracts;
+using Fnq.Functions.EventConfigs;
 using Microsoft.AspNetCore.Http;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Storage;
@@ -14,6 +15,7 @@ internal sealed partial class LambdaService : IAwsService, IDisposable
     private const long PayloadBytes = 6_291_456;
     private const long OtherBodyBytes = 1_048_576;
     private const string Function = "/2015-03-31/functions/{FunctionName}";
+    private const string EventConfig = "/2019-09-25/functions/{FunctionName}/event-invoke-config";
     private const string Tags = "/2017-03-31/tags/{Resource}";
 
     private readonly RestJsonRouter _router;
@@ -26,9 +28,10 @@ internal sealed partial class LambdaService : IAwsService, IDisposable
         _logger = logger;
         _operations = new(options.ConcurrentOperations);
         _router = new RestJsonRouter(Limit(OtherBodyBytes, "this"));
-        MapInvoke(operations.Invoke);
+        MapInvoke(operations.Invoke, operations.Events);
         MapWrites(operations.Writes);
         MapReads(operations.Reads, operations.Account);
+        MapEventConfigs(operations.EventConfigs);
         MapTags(operations.Tags);
     }
 
@@ -63,11 +66,17 @@ internal sealed partial class LambdaService : IAwsService, IDisposable
 
     public void Dispose() => _operations.Dispose();
 
-    private void MapInvoke(InvokeFunction invoke) => _router.Map(
-        "POST", Function + "/invocations", invoke.HandleAsync,
-        new(PayloadBytes, bytes => FunctionErrors.TooLarge(
-            $"{bytes} byte payload is too large for the RequestResponse invocation type (limit {PayloadBytes} bytes)")),
-        "lambda:InvokeFunction");
+    private void MapInvoke(InvokeFunction invoke, InvokeEvent events)
+    {
+        _router.Map(
+            "POST", Function + "/invocations", invoke.HandleAsync,
+            new(PayloadBytes, bytes => FunctionErrors.TooLarge(
+                $"{bytes} byte payload is too large for the RequestResponse invocation type (limit {PayloadBytes} bytes)")),
+            "lambda:InvokeFunction");
+        _router.Map(
+            "POST", "/2014-11-13/functions/{FunctionName}/invoke-async", events.HandleAsync, new(InvokeEvent.PayloadBytes, InvokeEvent.TooLarge),
+            "lambda:InvokeFunction");
+    }
 
     private void MapWrites(FunctionWrites writes)
     {
@@ -85,6 +94,15 @@ internal sealed partial class LambdaService : IAwsService, IDisposable
         Map("GET", Function + "/configuration", "GetFunctionConfiguration", reads.GetConfigurationAsync);
         Map("GET", "/2020-06-30/functions/{FunctionName}/code-signing-config", "GetFunctionCodeSigningConfig", reads.GetCodeSigningConfigAsync);
         Map("GET", "/2019-09-30/functions/{FunctionName}/concurrency", "GetFunctionConcurrency", reads.GetConcurrencyAsync);
+    }
+
+    private void MapEventConfigs(EventInvokeConfigOperations configs)
+    {
+        Map("PUT", EventConfig, "PutFunctionEventInvokeConfig", configs.PutAsync);
+        Map("POST", EventConfig, "UpdateFunctionEventInvokeConfig", configs.UpdateAsync);
+        Map("GET", EventConfig, "GetFunctionEventInvokeConfig", configs.GetAsync);
+        Map("DELETE", EventConfig, "DeleteFunctionEventInvokeConfig", configs.DeleteAsync);
+        Map("GET", EventConfig + "/list", "ListFunctionEventInvokeConfigs", configs.ListAsync);
     }
 
     private void MapTags(TagOperations tags)
@@ -128,4 +146,6 @@ internal sealed partial class LambdaService : IAwsService, IDisposable
 }
 
 internal sealed record LambdaOperations(
-    InvokeFunction Invoke, FunctionWrites Writes, FunctionReads Reads, AccountReads Account, TagOperations Tags);
+    InvokeFunction Invoke, InvokeEvent Events, FunctionWrites Writes, FunctionReads Reads, AccountReads Account,
+    EventInvokeConfigOperations EventConfigs,
+    TagOperations Tags);

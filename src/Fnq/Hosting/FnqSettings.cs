@@ -1,4 +1,5 @@
 using Fnq.Contracts;
+using Fnq.Dispatch;
 using Fnq.Execution;
 using Fnq.Execution.Sandboxes.Egress;
 
@@ -68,6 +69,12 @@ internal sealed record FnqSettings
     /// <summary><c>text</c> for people, <c>json</c> for collectors: one object a line, with the members of each event.</summary>
     public required string LogFormat { get; init; }
 
+    /// <summary>Private addresses that webhook destinations may name; public ones are open.</summary>
+    public required IReadOnlyList<EgressRule> WebhookAllow { get; init; }
+
+    /// <summary>How long the outcome of an asynchronous event can be read.</summary>
+    public required TimeSpan EventRetention { get; init; }
+
     public bool Has(string role) => Roles.Contains(role);
 
     public static NodeId NewNode(TimeProvider time) => new($"{Environment.MachineName}-{Guid.CreateVersion7(time.GetUtcNow()):N}"[..^12]);
@@ -104,6 +111,9 @@ internal sealed record FnqSettings
             JournalMb = read.Number("FNQ_JOURNAL_MB", 4_096, 1, int.MaxValue),
             LogFormat = read.OneOf("FNQ_LOG_FORMAT", "text", "json"),
             Egress = EgressSettings.Read(read),
+            WebhookAllow = read.Parsed<IReadOnlyList<EgressRule>>(
+                "FNQ_WEBHOOK_ALLOW", [], EgressRule.ParseServerList, "IPv4 networks with an optional port, such as 127.0.0.1:8080"),
+            EventRetention = TimeSpan.FromDays(read.Number("FNQ_EVENT_RETENTION_DAYS", 14, 1, 3_650)),
             ApiUrl = null,
             Worker = new WorkerOptions
             {
@@ -145,6 +155,8 @@ internal sealed record FnqSettings
         ("egress", Egress.Mode),
         ("egress open to all", string.Join(' ', Egress.Allow)),
         ("egress network", Egress.Network.ToString()),
+        ("webhooks open to", string.Join(' ', WebhookAllow)),
+        ("event outcomes kept", $"{EventRetention.TotalDays} days"),
         ("api for functions", ApiUrl?.ToString() ?? "none"),
         ("idle timeout", $"{Worker.IdleTimeout.TotalSeconds} s"),
     ];

@@ -7,9 +7,11 @@ using Fnq.Functions;
 using Fnq.Functions.Changes;
 using Fnq.Identity;
 using Fnq.Invocations;
+using Fnq.Invocations.Events;
 using Fnq.Messaging;
 using Fnq.Storage;
 using MassTransit;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Fnq.Hosting;
 
@@ -36,34 +38,23 @@ internal static class Modules
         modules.Add(new FunctionsModule(new FunctionsOptions()));
         if (worker)
         {
-            modules.Add(new ExecutionModule(new ExecutionOptions
-            {
-                DataFolder = settings.DataFolder,
-                RuntimesFolder = settings.RuntimesFolder,
-                Sandbox = settings.Sandbox,
-                Production = settings.Production,
-                OciRuntime = settings.OciRuntime,
-                OciRuntimeArguments = settings.OciRuntimeArguments,
-                PreparedSlots = settings.PreparedSlots,
-                SandboxStateFolder = settings.SandboxStateFolder,
-                CodeCacheBytes = (long)settings.CodeCacheMb << 20,
-                Worker = settings.Worker,
-                Egress = settings.Egress,
-                ApiUrl = settings.ApiUrl,
-            }));
+            modules.Add(new ExecutionModule(ExecutionOf(settings)));
             modules.Add(new LanesModule(new LaneOptions(settings.PlatformAmqpUrl, AlwaysInLane: !invokes || !settings.LocalHandoff)));
         }
 
         if (invokes)
         {
             modules.Add(new InvocationsModule(settings.PlatformAmqpUrl, settings.LocalHandoff));
+            modules.Add(new EventsModule(new EventsOptions
+            {
+                PlatformAmqpUrl = settings.PlatformAmqpUrl,
+                AmqpUrl = settings.AmqpUrl,
+                WebhookAllow = settings.WebhookAllow,
+                Retention = settings.EventRetention,
+            }));
         }
 
-        modules.Add(new BusModule(settings.PlatformAmqpUrl, node, bus =>
-        {
-            bus.AddConsumer<FunctionChangedConsumer>();
-            bus.AddConsumer<FunctionChangeAcknowledgedConsumer>();
-        }));
+        modules.Add(BusOf(settings, node));
         modules.Add(new ChangesModule());
         if (settings.Has(RoleTable.Scheduler))
         {
@@ -79,6 +70,38 @@ internal static class Modules
 
         return modules;
     }
+
+    private static ExecutionOptions ExecutionOf(FnqSettings settings) => new()
+    {
+        DataFolder = settings.DataFolder,
+        RuntimesFolder = settings.RuntimesFolder,
+        Sandbox = settings.Sandbox,
+        Production = settings.Production,
+        OciRuntime = settings.OciRuntime,
+        OciRuntimeArguments = settings.OciRuntimeArguments,
+        PreparedSlots = settings.PreparedSlots,
+        SandboxStateFolder = settings.SandboxStateFolder,
+        CodeCacheBytes = (long)settings.CodeCacheMb << 20,
+        Worker = settings.Worker,
+        Egress = settings.Egress,
+        ApiUrl = settings.ApiUrl,
+    };
+
+    private static BusModule BusOf(FnqSettings settings, NodeId node) => new(
+        settings.PlatformAmqpUrl, node,
+        bus =>
+        {
+            bus.AddConsumer<FunctionChangedConsumer>();
+            bus.AddConsumer<FunctionChangeAcknowledgedConsumer>();
+        },
+        (context, rabbit) =>
+        {
+            // Only triggers run events; every api takes them in.
+            if (settings.Has(RoleTable.Triggers))
+            {
+                context.GetRequiredService<EventEndpoints>().Add(rabbit);
+            }
+        });
 
     private static IdentityOptions IdentityOf(FnqSettings settings)
     {

@@ -16,7 +16,11 @@ internal sealed class NoticeAddress
 /// The event plane's bus. Every publish and send is mandatory: without the flag a message that no queue takes is gone
 /// without an error.
 /// </summary>
-internal sealed class BusModule(string platformAmqpUrl, NodeId node, Action<IBusRegistrationConfigurator> addConsumers) : IModule
+/// <param name="addConsumers">Of the notices that go to every node.</param>
+/// <param name="addEndpoints">Further queues that this process consumes.</param>
+internal sealed class BusModule(
+    string platformAmqpUrl, NodeId node, Action<IBusRegistrationConfigurator> addConsumers,
+    Action<IBusRegistrationContext, IRabbitMqBusFactoryConfigurator>? addEndpoints = null) : IModule
 {
     /// <summary>Notices handled at once: one that prepares a runtime takes minutes and must not hold up the others.</summary>
     private const int Notices = 64;
@@ -60,6 +64,7 @@ internal sealed class BusModule(string platformAmqpUrl, NodeId node, Action<IBus
                     endpoint.ConfigureConsumers(context);
                     address.Value = endpoint.InputAddress;
                 });
+                addEndpoints?.Invoke(context, rabbit);
             });
         });
     }

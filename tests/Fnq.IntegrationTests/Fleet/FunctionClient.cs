@@ -59,15 +59,23 @@ internal sealed class FunctionClient(Uri endpoint, string keyId, string secret) 
     public Task<Answer> InvokeAsync(string name, object payload) =>
         SendAsync(HttpMethod.Post, $"/2015-03-31/functions/{name}/invocations", payload);
 
+    public Task<Answer> SendEventAsync(string name, object payload) =>
+        SendAsync(HttpMethod.Post, $"/2015-03-31/functions/{name}/invocations", payload, "Event");
+
     public void Dispose() => _http.Dispose();
 
     private async Task<JsonNode> ConfigurationAsync(string name) =>
         JsonNode.Parse(Checked(await SendAsync(HttpMethod.Get, $"/2015-03-31/functions/{name}/configuration", null), HttpStatusCode.OK).Body)!;
 
-    private async Task<Answer> SendAsync(HttpMethod method, string path, object? payload)
+    private async Task<Answer> SendAsync(HttpMethod method, string path, object? payload, string? invocationType = null)
     {
         var body = payload is null ? [] : JsonSerializer.SerializeToUtf8Bytes(payload);
         using var request = new HttpRequestMessage(method, new Uri(endpoint, path)) { Content = new ByteArrayContent(body) };
+        if (invocationType is not null)
+        {
+            request.Headers.Add("X-Amz-Invocation-Type", invocationType);
+        }
+
         _signer.Sign(request, body);
         var sentAt = TimeProvider.System.GetTimestamp();
         using var response = await _http.SendAsync(request);

@@ -10,6 +10,8 @@ internal sealed record RecordRow(
 /// <summary>The billing records as anybody can read them.</summary>
 internal sealed class RecordTable(NpgsqlDataSource source) : IAsyncDisposable
 {
+    public NpgsqlDataSource Source => source;
+
     public async Task<IReadOnlyList<RecordRow>> AllAsync()
     {
         await using var command = source.CreateCommand(

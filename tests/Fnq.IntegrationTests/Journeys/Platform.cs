@@ -13,6 +13,9 @@ public sealed class Platform : IAsyncLifetime
     public const string Collection = "platform";
     internal const string AccessKeyId = "AKIDJOURNEYS";
     internal const string Secret = "journeys/secret+of+the+tests";
+
+    /// <summary>Of this host's loopback network, the one address that webhooks may be at.</summary>
+    internal const string WebhookAddress = "127.0.0.2";
     private readonly string _folder = Directory.CreateTempSubdirectory("fnq-journeys-").FullName;
     private TestServers? _servers;
     private FnqProcess? _server;
@@ -24,6 +27,12 @@ public sealed class Platform : IAsyncLifetime
 
     /// <summary>For tests that look at rows, or break them.</summary>
     internal string PostgresUrl => _servers!.PostgresUrl;
+
+    /// <summary>Where users' queues are.</summary>
+    internal string AmqpUrl => _servers!.AmqpUrl;
+
+    /// <summary>Where the platform's own are.</summary>
+    internal string PlatformAmqpUrl => _servers!.PlatformAmqpUrl;
 
     /// <summary>What no log may show: the key's secret and the passwords of the servers.</summary>
     internal IEnumerable<string> Secrets =>
@@ -102,6 +111,7 @@ public sealed class Platform : IAsyncLifetime
             ["FNQ_POSTGRES_URL"] = _servers.PostgresUrl,
             ["FNQ_ACCESS_KEY_ID"] = AccessKeyId,
             ["FNQ_SECRET_ACCESS_KEY"] = Secret,
+            ["FNQ_WEBHOOK_ALLOW"] = WebhookAddress,
         };
         foreach (var (name, value) in more)
         {

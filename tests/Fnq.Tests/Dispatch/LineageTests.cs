@@ -1,8 +1,9 @@
 using Fnq.Contracts;
+using Fnq.Dispatch;
 using Fnq.Functions;
 using Xunit;
 
-namespace Fnq.Tests.Functions;
+namespace Fnq.Tests.Dispatch;
 
 public sealed class LineageTests
 {

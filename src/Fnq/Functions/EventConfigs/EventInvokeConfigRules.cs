@@ -1,5 +1,6 @@
 using Fnq.AwsApi;
 using Fnq.Contracts;
+using Fnq.Dispatch;
 
 namespace Fnq.Functions.EventConfigs;
 

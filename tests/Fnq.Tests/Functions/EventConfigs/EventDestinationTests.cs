@@ -1,3 +1,5 @@
+using Fnq.Contracts;
+using Fnq.Dispatch;
 using Fnq.Functions.EventConfigs;
 using Xunit;
 
