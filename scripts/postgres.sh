@@ -6,7 +6,15 @@ postgres_bin() { # data folder of a cluster, which may not exist yet
   printf '%s\n' /usr/lib/postgresql/${version:-*}/bin | sort -V | tail -n 1
 }
 
-postmaster_pids() { pids_with_argument "--cluster-name=fnq-$1"; } # instance id
+# A backend has the arguments of its postmaster until it has set its title.
+postmaster_pids() { # instance id
+  local pid pids parent
+  pids=$(pids_with_argument "--cluster-name=fnq-$1")
+  for pid in $pids; do
+    parent=$(awk '$1 == "PPid:" { print $2 }' "/proc/$pid/status" 2>/dev/null) || continue
+    if ! grep -qx -- "${parent:-0}" <<<"$pids"; then printf '%s\n' "$pid"; fi
+  done
+}
 
 # Backends outlive a killed postmaster for a moment; a new one must not start beside them.
 # They carry the cluster's name in their title.
