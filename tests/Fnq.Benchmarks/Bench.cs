@@ -21,6 +21,7 @@ internal sealed class Bench(BenchSettings settings) : IAsyncDisposable
             new ColdRow("P5", Samples.NodeEcho, _client),
             new BurstRow("P6", Samples.NodeSleeper, 200, settings.ServerPid, _client),
             new BurstRow("P7", Samples.NodeEcho, 5_000, settings.ServerPid, _client),
+            new EventRow(settings, _servers),
             new RecorderRow(settings, _servers),
             new MemoryRow(settings, _servers),
             new EnvironmentMemoryRow(_servers),

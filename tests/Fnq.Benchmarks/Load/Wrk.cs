@@ -72,10 +72,10 @@ internal static partial class Wrk
             throw new InvalidOperationException($"wrk ended with {run.ExitCode}: {run.Output}{run.Error}");
         }
 
-        return Read(JsonDocument.Parse(line.Groups[1].Value).RootElement, requests.BodyBytes);
+        return Read(JsonDocument.Parse(line.Groups[1].Value).RootElement, requests.ReplyBytes);
     }
 
-    private static WrkResult Read(JsonElement summary, int bodyBytes)
+    private static WrkResult Read(JsonElement summary, int replyBytes)
     {
         var requests = summary.GetProperty("requests").GetInt64();
         var (socket, status) = (summary.GetProperty("socket").GetInt64(), summary.GetProperty("status").GetInt64());
@@ -84,7 +84,7 @@ internal static partial class Wrk
             throw new InvalidOperationException($"of {requests} requests {status} had an error status and {socket} a socket error");
         }
 
-        if (summary.GetProperty("bytes").GetInt64() < requests * bodyBytes)
+        if (summary.GetProperty("bytes").GetInt64() < requests * replyBytes)
         {
             throw new InvalidOperationException("the replies are shorter than the requests that they should echo");
         }
