@@ -8,6 +8,7 @@ internal sealed class AwsApiModule : IModule
 {
     public void Register(IServiceCollection services)
     {
+        services.AddSingleton(_ => BodyBudget.OfThisMachine());
         services.AddSingleton<AwsFront>();
         services.AddSingleton<IAwsService, StsService>();
     }

@@ -19,18 +19,19 @@ internal sealed partial class AwsFront
     private readonly AccessKeyStore _keys;
     private readonly SessionTokens _sessions;
     private readonly SignatureVerifier _verifier;
-    private readonly BodyBudget _bodies = BodyBudget.OfThisMachine();
+    private readonly BodyBudget _bodies;
     private readonly AuditLog _audit;
     private readonly ILogger<AwsFront> _logger;
 
     public AwsFront(
-        IEnumerable<IAwsService> services, AccessKeyStore keys, SessionTokens sessions, SignatureVerifier verifier, AuditLog audit,
-        ILogger<AwsFront> logger)
+        IEnumerable<IAwsService> services, AccessKeyStore keys, SessionTokens sessions, SignatureVerifier verifier, BodyBudget bodies,
+        AuditLog audit, ILogger<AwsFront> logger)
     {
         _services = services.ToFrozenDictionary(service => service.SigningName);
         _keys = keys;
         _sessions = sessions;
         _verifier = verifier;
+        _bodies = bodies;
         _audit = audit;
         _logger = logger;
     }

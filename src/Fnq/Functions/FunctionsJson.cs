@@ -4,6 +4,8 @@ using System.Text.Json.Serialization.Metadata;
 using Fnq.AwsApi;
 using Fnq.Dispatch;
 using Fnq.Functions.EventConfigs;
+using Fnq.Functions.Policies;
+using Fnq.Functions.Urls;
 using Microsoft.EntityFrameworkCore.ChangeTracking;
 
 namespace Fnq.Functions;
@@ -13,6 +15,9 @@ namespace Fnq.Functions;
 [JsonSerializable(typeof(UpdateCodeRequest))]
 [JsonSerializable(typeof(TagRequest))]
 [JsonSerializable(typeof(EventInvokeConfigRequest))]
+[JsonSerializable(typeof(AddPermissionRequest))]
+[JsonSerializable(typeof(FunctionUrlRequest))]
+[JsonSerializable(typeof(CorsSpec))]
 [JsonSerializable(typeof(FunctionSpec))]
 [JsonSerializable(typeof(Deployment))]
 [JsonSerializable(typeof(Dictionary<string, string>))]

@@ -1,6 +1,8 @@
 using Fnq.AwsApi;
 using Fnq.Dispatch;
 using Fnq.Functions.EventConfigs;
+using Fnq.Functions.Policies;
+using Fnq.Functions.Urls;
 using Fnq.Identity;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -34,6 +36,11 @@ internal sealed class FunctionsModule(FunctionsOptions options) : IModule
         services.AddSingleton<PackageDownloads>();
         services.AddSingleton<EventInvokeConfigStore>();
         services.AddSingleton<EventInvokeConfigOperations>();
+        services.AddSingleton<PolicyStore>();
+        services.AddSingleton<PolicyOperations>();
+        services.AddSingleton<FunctionUrlStore>();
+        services.AddSingleton<FunctionUrlOperations>();
+        services.AddSingleton<FunctionUrlCatalog>();
         services.AddSingleton<InvokeEvent>();
         services.AddSingleton<InvokeFunction>();
         services.AddSingleton<IEventTargets, EventTargets>();

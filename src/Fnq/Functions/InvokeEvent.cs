@@ -31,7 +31,7 @@ internal sealed class InvokeEvent(
         }
 
         var deployment = await deployments.FindAsync(target.Deployment, request.Aborted) ?? throw FunctionErrors.FunctionNotFound(target.QualifiedArn);
-        var hop = hops.HopOf(request.Caller, headers.TraceId);
+        var hop = hops.HopOf(request.Caller.Function, headers.TraceId);
         var invocation = new Contracts.InvokeFunction
         {
             RequestId = request.RequestId,
@@ -61,9 +61,10 @@ internal sealed class InvokeEvent(
 internal static class CallerHops
 {
     /// <summary>How deep the invocation is that a caller asks for; refused where a chain of functions is too long.</summary>
-    public static int HopOf(this RunningHops hops, Caller caller, string traceId)
+    /// <param name="caller">Null when it is no function.</param>
+    public static int HopOf(this RunningHops hops, FunctionPrincipal? caller, string traceId)
     {
-        int? running = caller.Function is { } function ? hops.DeepestOf(new(function.AccountId, function.Region, function.FunctionName)) : null;
+        int? running = caller is { } function ? hops.DeepestOf(new(function.AccountId, function.Region, function.FunctionName)) : null;
         var hop = Lineage.Next(Lineage.HopsOf(traceId), running);
         return hop < Lineage.Limit ? hop : throw FunctionErrors.Recursive();
     }

@@ -34,7 +34,7 @@ internal sealed class InvokeFunction(
             throw FunctionErrors.WrongState(target.State);
         }
 
-        var hop = hops.HopOf(request.Caller, headers.TraceId);
+        var hop = hops.HopOf(request.Caller.Function, headers.TraceId);
         using var running = hops.Enter(reference.Function, hop);
         var now = time.GetUtcNow();
         var result = await invoker.InvokeAsync(

@@ -35,8 +35,12 @@ internal readonly record struct InvokeHeaders(InvocationType Type, bool WantsLog
             type switch { "Event" => InvocationType.Event, "DryRun" => InvocationType.DryRun, _ => InvocationType.RequestResponse },
             log == "Tail",
             headers["X-Amz-Client-Context"] is [{ Length: > 0 } context] ? DecodeContext(context) : null,
-            headers["X-Amzn-Trace-Id"] is [{ } trace] && IsTrace(trace) ? trace : NewTrace(time));
+            TraceOf(headers, time));
     }
+
+    /// <summary>The caller's, or a new one.</summary>
+    public static string TraceOf(IHeaderDictionary headers, TimeProvider time) =>
+        headers["X-Amzn-Trace-Id"] is [{ } trace] && IsTrace(trace) ? trace : NewTrace(time);
 
     /// <summary>The part of a trace header that the answer repeats.</summary>
     public static string AnswerTrace(string trace)

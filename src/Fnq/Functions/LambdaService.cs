@@ -2,6 +2,8 @@ using System.Data.Common;
 using Fnq.AwsApi;
 using Fnq.Contracts;
 using Fnq.Functions.EventConfigs;
+using Fnq.Functions.Policies;
+using Fnq.Functions.Urls;
 using Microsoft.AspNetCore.Http;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Storage;
@@ -16,6 +18,7 @@ internal sealed partial class LambdaService : IAwsService, IDisposable
     private const long OtherBodyBytes = 1_048_576;
     private const string Function = "/2015-03-31/functions/{FunctionName}";
     private const string EventConfig = "/2019-09-25/functions/{FunctionName}/event-invoke-config";
+    private const string Url = "/2021-10-31/functions/{FunctionName}/url";
     private const string Tags = "/2017-03-31/tags/{Resource}";
 
     private readonly RestJsonRouter _router;
@@ -32,6 +35,8 @@ internal sealed partial class LambdaService : IAwsService, IDisposable
         MapWrites(operations.Writes);
         MapReads(operations.Reads, operations.Account);
         MapEventConfigs(operations.EventConfigs);
+        MapPolicies(operations.Policies);
+        MapUrls(operations.Urls);
         MapTags(operations.Tags);
     }
 
@@ -105,6 +110,22 @@ internal sealed partial class LambdaService : IAwsService, IDisposable
         Map("GET", EventConfig + "/list", "ListFunctionEventInvokeConfigs", configs.ListAsync);
     }
 
+    private void MapPolicies(PolicyOperations policies)
+    {
+        Map("POST", Function + "/policy", "AddPermission", policies.AddAsync);
+        Map("GET", Function + "/policy", "GetPolicy", policies.GetAsync);
+        Map("DELETE", Function + "/policy/{StatementId}", "RemovePermission", policies.RemoveAsync);
+    }
+
+    private void MapUrls(FunctionUrlOperations urls)
+    {
+        Map("POST", Url, "CreateFunctionUrlConfig", urls.CreateAsync);
+        Map("GET", Url, "GetFunctionUrlConfig", urls.GetAsync);
+        Map("PUT", Url, "UpdateFunctionUrlConfig", urls.UpdateAsync);
+        Map("DELETE", Url, "DeleteFunctionUrlConfig", urls.DeleteAsync);
+        Map("GET", Url + "s", "ListFunctionUrlConfigs", urls.ListAsync);
+    }
+
     private void MapTags(TagOperations tags)
     {
         Map("POST", Tags, "TagResource", tags.TagAsync);
@@ -147,5 +168,5 @@ internal sealed partial class LambdaService : IAwsService, IDisposable
 
 internal sealed record LambdaOperations(
     InvokeFunction Invoke, InvokeEvent Events, FunctionWrites Writes, FunctionReads Reads, AccountReads Account,
-    EventInvokeConfigOperations EventConfigs,
+    EventInvokeConfigOperations EventConfigs, PolicyOperations Policies, FunctionUrlOperations Urls,
     TagOperations Tags);

@@ -3,6 +3,7 @@ using Fnq.AwsApi;
 using Fnq.Dispatch;
 using Fnq.Telemetry;
 using Fnq.Transport;
+using Fnq.Triggers.Http;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
@@ -49,6 +50,8 @@ internal static partial class FnqServer
         {
             // Before routing: an AWS request is told by its signature, and its path must stay as it came.
             var front = app.Services.GetRequiredService<AwsFront>();
+            var urls = app.Services.GetRequiredService<UrlFront>();
+            app.Use(next => http => UrlAddress.Of(http) is { } address ? urls.InvokeAsync(http, address) : next(http));
             app.Use(next => http => IsPlatformPath(http.Request.Path) ? next(http) : front.InvokeAsync(http));
         }
 

@@ -10,6 +10,7 @@ using Fnq.Invocations;
 using Fnq.Invocations.Events;
 using Fnq.Messaging;
 using Fnq.Storage;
+using Fnq.Triggers.Http;
 using MassTransit;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -66,6 +67,7 @@ internal static class Modules
         {
             modules.Add(new IdentityModule(IdentityOf(settings)));
             modules.Add(new AwsApiModule());
+            modules.Add(new HttpTriggersModule());
         }
 
         return modules;

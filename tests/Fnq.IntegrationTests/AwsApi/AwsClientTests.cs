@@ -38,7 +38,8 @@ public sealed class AwsClientTests : IAsyncLifetime
         var keys = new AccessKeyStore((id, _) => Task.FromResult(id == KeyId ? key : null), TimeProvider.System, NullLogger<AccessKeyStore>.Instance);
         var front = new AwsFront(
             [new StsService()], keys, new SessionTokens(_ => new(new byte[32]), TimeProvider.System),
-            new SignatureVerifier(options, TimeProvider.System), new AuditLog(NullLoggerFactory.Instance), NullLogger<AwsFront>.Instance);
+            new SignatureVerifier(options, TimeProvider.System), BodyBudget.OfThisMachine(), new AuditLog(NullLoggerFactory.Instance),
+            NullLogger<AwsFront>.Instance);
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls("http://127.0.0.1:0");

@@ -42,7 +42,8 @@ internal sealed class FrontSample : IAwsService
             (id, _) => Task.FromResult(id == SignedSample.KeyId ? TestKey.Of(id, SignedSample.Secret) : null), _time, NullLogger<AccessKeyStore>.Instance);
         Sessions = new SessionTokens(_ => new(new byte[32]), _time);
         _front = new AwsFront(
-            [this, new StsService()], keys, Sessions, new SignatureVerifier(options, _time), new AuditLog(Lines), NullLogger<AwsFront>.Instance);
+            [this, new StsService()], keys, Sessions, new SignatureVerifier(options, _time), BodyBudget.OfThisMachine(), new AuditLog(Lines),
+            NullLogger<AwsFront>.Instance);
     }
 
     /// <summary>What the front has logged.</summary>
