@@ -16,7 +16,9 @@ internal sealed class Webhook : IAsyncDisposable
     private readonly WebApplication _app;
     private readonly ConcurrentQueue<string> _posted = new();
 
-    public Webhook(string address)
+    /// <param name="address">Of this host.</param>
+    /// <param name="redirectTo">Where it sends whoever posts to it; null takes what is posted.</param>
+    public Webhook(string address, string? redirectTo = null)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Parse(address), 0));
@@ -25,7 +27,8 @@ internal sealed class Webhook : IAsyncDisposable
         {
             using var reader = new StreamReader(http.Request.Body);
             _posted.Enqueue(await reader.ReadToEndAsync());
-            http.Response.StatusCode = StatusCodes.Status204NoContent;
+            http.Response.StatusCode = redirectTo is null ? StatusCodes.Status204NoContent : StatusCodes.Status302Found;
+            http.Response.Headers.Location = redirectTo;
         });
         _app.StartAsync().GetAwaiter().GetResult();
     }
