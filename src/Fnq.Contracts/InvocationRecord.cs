@@ -27,7 +27,7 @@ public sealed record InvocationRecord
     /// <summary><c>x86_64</c> or <c>arm64</c>: the price depends on it.</summary>
     public required string Architecture { get; init; }
 
-    /// <summary>What caused the invocation: <c>api</c>, <c>url</c>, <c>queue</c>, <c>schedule</c>, <c>object</c>.</summary>
+    /// <summary>What caused the invocation: <c>api</c>, <c>url</c>, <c>queue</c>, <c>schedule</c>, <c>object</c>, <c>destination</c>.</summary>
     public required string Trigger { get; init; }
 
     /// <summary>1 for the first try of an asynchronous event; 1 for every synchronous one.</summary>

@@ -25,6 +25,9 @@ internal sealed class BusModule(
     /// <summary>Notices handled at once: one that prepares a runtime takes minutes and must not hold up the others.</summary>
     private const int Notices = 64;
 
+    /// <summary>A stop waits this long for messages that are being handled; the broker gives out again what is not done by then.</summary>
+    private static readonly TimeSpan DrainLimit = TimeSpan.FromSeconds(20);
+
     private const SslPolicyErrors AnyPolicyError = SslPolicyErrors.RemoteCertificateChainErrors
         | SslPolicyErrors.RemoteCertificateNameMismatch | SslPolicyErrors.RemoteCertificateNotAvailable;
 
@@ -34,7 +37,11 @@ internal sealed class BusModule(
         services.AddSingleton(address);
 
         // A node that serves before its notice queue is bound would miss the first change.
-        services.Configure<MassTransitHostOptions>(host => host.WaitUntilStarted = true);
+        services.Configure<MassTransitHostOptions>(host =>
+        {
+            host.WaitUntilStarted = true;
+            host.StopTimeout = DrainLimit;
+        });
         services.AddMassTransit(bus =>
         {
             addConsumers(bus);

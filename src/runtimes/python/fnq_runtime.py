@@ -36,7 +36,8 @@ _encode = json.JSONEncoder(ensure_ascii=False, default=_encode_special).encode
 
 
 def main():
-    sys.stdout.reconfigure(line_buffering=True)
+    # As standard error does: half a character in an error must not end the process that reports it.
+    sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
     api = RuntimeApi()
     log_json = _encode if os.environ.get("AWS_LAMBDA_LOG_FORMAT") == "JSON" else None
     fnq_logging.watch()

@@ -85,6 +85,16 @@ public sealed class EventTests(Platform platform) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_error_may_be_any_text()
+    {
+        var name = await platform.Api.DeployAsync("def handler(event, context):\n    raise ValueError('a\\ud800\\x00' + 'b' * 5000)\n");
+        await PutConfigAsync(name, new JsonObject(), retries: 0);
+        var outcome = await OutcomeAsync((await platform.Api.InvokeAsync(name, "{}", AsEvent)).RequestId);
+        Assert.StartsWith("a?\uFFFDbbb", outcome.Error, StringComparison.Ordinal);
+        Assert.InRange(outcome.Error!.Length, 1_000, 1_024);
+    }
+
+    [Fact]
     public async Task A_function_that_fails_waits_a_minute_for_its_next_attempt()
     {
         var name = await platform.Api.DeployAsync(Code);

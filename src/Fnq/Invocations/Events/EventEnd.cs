@@ -23,6 +23,14 @@ internal sealed class EventEnd(Destinations destinations, OutcomeWriter writer, 
         return writer.WriteAsync(OutcomeOf(attempted, EventOutcome.Waiting) with { RetryAt = time.GetUtcNow() + attempted.Decision.RetryAfter });
     }
 
+    /// <summary>Of an event with which nothing could be done: nobody else is told, since that may be what fails.</summary>
+    public Task GiveUpAsync(InvokeFunction invocation, string error)
+    {
+        var attempted = new Attempted(invocation, Target: null, Result: null, EventDecision.End(EventCondition.Unprocessable)) { Error = error };
+        meters.Finished(EventCondition.Unprocessable);
+        return writer.WriteAsync(OutcomeOf(attempted, EventOutcome.StateOf(EventCondition.Unprocessable)) with { Condition = EventCondition.Unprocessable });
+    }
+
     /// <summary>Of a message that nobody can read: all that is known is its id.</summary>
     public Task EndUnreadableAsync(Guid requestId, string error) => writer.WriteAsync(new EventOutcome
     {

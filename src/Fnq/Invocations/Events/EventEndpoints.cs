@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using System.Security.Cryptography;
 using Fnq.Contracts;
 using Fnq.Messaging;
@@ -41,13 +42,22 @@ internal sealed class QuorumArguments
 }
 
 /// <summary>
-/// A message of the event queues that is no event: kept as it came, with an outcome that says so. Whatever else ends in an exception
-/// is no fault of the message, and goes back to its queue.
+/// A message of the event queues that is no event: kept as it came, with an outcome that says so. An event that a process gives up
+/// because it stops goes back to its queue.
 /// </summary>
-internal sealed partial class UnreadableEvents(EventBroker platform, EventEnd end, ILogger<UnreadableEvents> logger)
+internal sealed partial class UnreadableEvents(
+    EventBroker platform, EventEnd end, IHostApplicationLifetime lifetime, ILogger<UnreadableEvents> logger)
     : IFilter<ExceptionReceiveContext>, IFilter<ReceiveContext>
 {
-    public Task Send(ExceptionReceiveContext context, IPipe<ExceptionReceiveContext> next) => KeepAsync(context, context.Exception.Message);
+    public Task Send(ExceptionReceiveContext context, IPipe<ExceptionReceiveContext> next)
+    {
+        if (context.Exception is OperationCanceledException || lifetime.ApplicationStopping.IsCancellationRequested)
+        {
+            ExceptionDispatchInfo.Throw(context.Exception);
+        }
+
+        return KeepAsync(context, context.Exception.Message);
+    }
 
     public Task Send(ReceiveContext context, IPipe<ReceiveContext> next) => KeepAsync(context, "It is no event");
 

@@ -12,6 +12,9 @@ internal static class EventCondition
     /// <summary>Deleted since the event was accepted.</summary>
     public const string FunctionDeleted = "FunctionDeleted";
 
+    /// <summary>Nothing could be done with it for as long as any event is tried.</summary>
+    public const string Unprocessable = "Unprocessable";
+
     /// <summary>A message of the event queues that cannot be read.</summary>
     public const string Unreadable = "Unreadable";
 }

@@ -13,6 +13,9 @@ internal sealed partial class EventRunner(
 {
     private static readonly TimeSpan ShareDelay = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan PublishTime = TimeSpan.FromSeconds(5);
+
+    /// <summary>Longer than any event may wait for its next attempt.</summary>
+    private static readonly TimeSpan LongestTry = TimeSpan.FromHours(7);
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
     private readonly ConcurrentDictionary<(Guid, int, int), Lazy<Task>> _running = new();
 
@@ -35,7 +38,28 @@ internal sealed partial class EventRunner(
         }
     }
 
+    /// <summary>Whatever fails here that nobody has foreseen is tried again as a refusal of the platform: no event is worth a hot loop, nor lost.</summary>
     private async Task StepAsync(InvokeFunction invocation, EventQueueName from, bool isRedelivered, CancellationToken stopping)
+    {
+        try
+        {
+            await TakeStepAsync(invocation, from, isRedelivered, stopping);
+        }
+        catch (Exception failure) when (!stopping.IsCancellationRequested)
+        {
+            LogUnforeseen(failure, invocation.RequestId);
+            if (time.GetUtcNow() - invocation.AcceptedAt > LongestTry)
+            {
+                await end.GiveUpAsync(invocation, failure.Message);
+                return;
+            }
+
+            var refused = invocation with { Refusals = invocation.Refusals + 1 };
+            await DelayAsync(refused, from, EventTopology.BackOff(refused.Refusals), stopping);
+        }
+    }
+
+    private async Task TakeStepAsync(InvokeFunction invocation, EventQueueName from, bool isRedelivered, CancellationToken stopping)
     {
         if (isRedelivered && await HasEndedAsync(invocation.RequestId, stopping))
         {
@@ -103,4 +127,7 @@ internal sealed partial class EventRunner(
 
     [LoggerMessage(2230, LogLevel.Warning, "The next step of an event could not be made durable; it is tried again")]
     private partial void LogFailed(Exception failure);
+
+    [LoggerMessage(2231, LogLevel.Error, "Event {RequestId} could not be handled; it is tried again later")]
+    private partial void LogUnforeseen(Exception failure, Guid requestId);
 }

@@ -1,3 +1,4 @@
+using System.Text;
 using Fnq.Contracts;
 using Npgsql;
 using NpgsqlTypes;
@@ -38,8 +39,8 @@ internal sealed class OutcomeStore(NpgsqlDataSource source)
         Add(command, "accepted", NpgsqlDbType.TimestampTz, outcomes, outcome => outcome.AcceptedAt.UtcDateTime);
         Add(command, "updated", NpgsqlDbType.TimestampTz, outcomes, outcome => outcome.UpdatedAt.UtcDateTime);
         Add(command, "retries", NpgsqlDbType.TimestampTz, outcomes, outcome => outcome.RetryAt?.UtcDateTime);
-        Add(command, "errors", NpgsqlDbType.Text, outcomes, outcome => WithoutNul(outcome.Error));
-        Add(command, "deliveries", NpgsqlDbType.Text, outcomes, outcome => WithoutNul(outcome.DeliveryError));
+        Add(command, "errors", NpgsqlDbType.Text, outcomes, outcome => Storable(outcome.Error));
+        Add(command, "deliveries", NpgsqlDbType.Text, outcomes, outcome => Storable(outcome.DeliveryError));
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
@@ -105,8 +106,8 @@ internal sealed class OutcomeStore(NpgsqlDataSource source)
 
     private static string? Text(NpgsqlDataReader rows, int column) => rows.IsDBNull(column) ? null : rows.GetString(column);
 
-    /// <summary>Postgres has no such character, and a function's error may.</summary>
-    private static string? WithoutNul(string? text) => text?.Replace('\0', '\uFFFD');
+    /// <summary>A function's error may have what Postgres has not: NUL, and halves of characters.</summary>
+    private static string? Storable(string? text) => text is null ? null : Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text.Replace('\0', '\uFFFD')));
 
     private static void Add<T>(NpgsqlCommand command, string name, NpgsqlDbType type, IReadOnlyList<EventOutcome> outcomes, Func<EventOutcome, T> value) =>
         command.Parameters.Add(new NpgsqlParameter(name, NpgsqlDbType.Array | type) { Value = outcomes.Select(value).ToArray() });

@@ -1,6 +1,5 @@
 using System.Threading.Channels;
 using Microsoft.Extensions.Hosting;
-using Npgsql;
 
 namespace Fnq.Invocations.Events;
 
@@ -48,6 +47,10 @@ internal sealed partial class OutcomeWriter(OutcomeStore store, TimeProvider tim
         finally
         {
             _waiting.Writer.TryComplete();
+            while (_waiting.Reader.TryRead(out var left))
+            {
+                left.Written.TrySetCanceled(CancellationToken.None);
+            }
         }
     }
 
@@ -55,20 +58,32 @@ internal sealed partial class OutcomeWriter(OutcomeStore store, TimeProvider tim
     {
         // Of one event that comes twice the later word counts.
         var outcomes = batch.Select(each => each.Outcome).Reverse().DistinctBy(outcome => outcome.RequestId).OrderBy(outcome => outcome.RequestId).ToList();
-        while (true)
+        try
         {
-            try
+            while (!await TryWriteAsync(outcomes, stoppingToken))
             {
-                await store.WriteAsync(outcomes, stoppingToken);
-                batch.ForEach(each => each.Written.TrySetResult());
-                return;
-            }
-            catch (Exception failure) when (failure is NpgsqlException or TimeoutException or IOException)
-            {
-                LogFailed(failure, outcomes.Count);
+                await Task.Delay(Pause, time, stoppingToken);
             }
 
-            await Task.Delay(Pause, time, stoppingToken);
+            batch.ForEach(each => each.Written.TrySetResult());
+        }
+        finally
+        {
+            batch.ForEach(each => each.Written.TrySetCanceled(CancellationToken.None));
+        }
+    }
+
+    private async Task<bool> TryWriteAsync(List<EventOutcome> outcomes, CancellationToken stoppingToken)
+    {
+        try
+        {
+            await store.WriteAsync(outcomes, stoppingToken);
+            return true;
+        }
+        catch (Exception failure) when (!stoppingToken.IsCancellationRequested)
+        {
+            LogFailed(failure, outcomes.Count);
+            return false;
         }
     }
 

@@ -11,7 +11,9 @@ public sealed class PolicyStatementTests
     public void A_statement_is_written_in_the_order_of_AWS()
     {
         Assert.Equal(
-            """{"Sid":"s3","Effect":"Allow","Principal":{"Service":"s3.amazonaws.com"},"Action":"lambda:InvokeFunction","Resource":"arn:aws:lambda:us-east-1:123456789012:function:f","Condition":{"StringEquals":{"AWS:SourceAccount":"123456789012"},"ArnLike":{"AWS:SourceArn":"arn:aws:s3:::b"}}}""",
+            """
+            {"Sid":"s3","Effect":"Allow","Principal":{"Service":"s3.amazonaws.com"},"Action":"lambda:InvokeFunction","Resource":"arn:aws:lambda:us-east-1:123456789012:function:f","Condition":{"StringEquals":{"AWS:SourceAccount":"123456789012"},"ArnLike":{"AWS:SourceArn":"arn:aws:s3:::b"}}}
+            """,
             PolicyStatement.Write(
                 Request("s3.amazonaws.com") with { StatementId = "s3", SourceAccount = "123456789012", SourceArn = "arn:aws:s3:::b" }, Arn));
     }
