@@ -106,6 +106,42 @@ public sealed class EventTests(Platform platform) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_event_that_would_be_too_old_for_its_next_attempt_ends_with_this_one()
+    {
+        var (queue, arrived) = await _users!.NewQueueAsync();
+        var name = await platform.Api.DeployAsync(Code);
+        await PutConfigAsync(name, new JsonObject { ["OnFailure"] = Destination(QueueArn(queue)) }, ageSeconds: 60);
+        var answer = await platform.Api.InvokeAsync(name, """{"fail": true}""", AsEvent);
+        var record = await UserBroker.OneAsync(arrived);
+        Assert.Equal("EventAgeExceeded", (string?)record.Json["requestContext"]!["condition"]);
+        var outcome = await OutcomeAsync(answer.RequestId);
+        Assert.Equal(("expired", "EventAgeExceeded", 1), (outcome.State, outcome.Condition, outcome.Attempts));
+    }
+
+    /// <summary>With --long: it waits for the real times.</summary>
+    [Fact]
+    public async Task A_failing_function_is_tried_after_one_and_after_two_minutes_and_one_that_was_deleted_meanwhile_not_at_all()
+    {
+        Assert.SkipUnless(Environment.GetEnvironmentVariable("FNQ_TEST_LONG") == "1", "waits for three minutes: FNQ_TEST_LONG=1, or ./fnq test --long");
+        var name = await platform.Api.DeployAsync(Code);
+        var answer = await platform.Api.InvokeAsync(name, """{"fail": true}""", AsEvent);
+        var deleted = await platform.Api.DeployAsync(Code);
+        var orphan = await platform.Api.InvokeAsync(deleted, """{"fail": true}""", AsEvent);
+        await Until.TrueAsync(async () => await FindAsync(orphan.RequestId) is { State: EventOutcome.Waiting }, "the event waits");
+        Assert.Equal(204, (await platform.Api.SendAsync("DELETE", $"/2015-03-31/functions/{deleted}")).Status);
+
+        await Until.TrueAsync(async () => await FindAsync(answer.RequestId) is { Condition: not null }, "the event has an outcome", TimeSpan.FromMinutes(5));
+        var outcome = (await FindAsync(answer.RequestId))!;
+        Assert.Equal(("failed", "RetriesExhausted", 3), (outcome.State, outcome.Condition, outcome.Attempts));
+        List<DateTime> starts = [];
+        await Until.TrueAsync(async () => (starts = await StartsAsync(answer.RequestId)).Count == 3, "three runs are recorded");
+        Assert.InRange((starts[1] - starts[0]).TotalSeconds, 59, 70);
+        Assert.InRange((starts[2] - starts[1]).TotalSeconds, 119, 130);
+        Assert.Equal("FunctionDeleted", (await OutcomeAsync(orphan.RequestId)).Condition);
+        Assert.Single(await StartsAsync(orphan.RequestId));
+    }
+
+    [Fact]
     public async Task A_function_is_invoked_with_the_outcome_of_another()
     {
         var (queue, arrived) = await _users!.NewQueueAsync();
@@ -219,12 +255,32 @@ public sealed class EventTests(Platform platform) : IAsyncLifetime
 
     private static JsonObject Destination(string arn) => new() { ["Destination"] = arn };
 
-    private async Task PutConfigAsync(string name, JsonObject destinations, int? retries = null)
+    /// <summary>When the runs of an event began, by their billing records.</summary>
+    private async Task<List<DateTime>> StartsAsync(string id)
+    {
+        await using var command = _source!.CreateCommand("select started_at from invocation_records where request_id = $1 order by started_at");
+        command.Parameters.AddWithValue(Guid.Parse(id));
+        await using var rows = await command.ExecuteReaderAsync();
+        List<DateTime> starts = [];
+        while (await rows.ReadAsync())
+        {
+            starts.Add(rows.GetDateTime(0));
+        }
+
+        return starts;
+    }
+
+    private async Task PutConfigAsync(string name, JsonObject destinations, int? retries = null, int? ageSeconds = null)
     {
         var request = new JsonObject { ["DestinationConfig"] = destinations };
         if (retries is not null)
         {
             request["MaximumRetryAttempts"] = retries;
+        }
+
+        if (ageSeconds is not null)
+        {
+            request["MaximumEventAgeInSeconds"] = ageSeconds;
         }
 
         var answer = await platform.Api.SendJsonAsync("PUT", $"/2019-09-25/functions/{name}/event-invoke-config", request);

@@ -26,7 +26,7 @@ internal sealed class EventsModule(EventsOptions options) : IModule
     public void Register(IServiceCollection services)
     {
         services.AddSingleton(options);
-        services.AddSingleton(new EventBroker(options.PlatformAmqpUrl));
+        services.AddSingleton(_ => new EventBroker(options.PlatformAmqpUrl));
         services.AddSingleton<QuorumArguments>();
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<QueueDepths>(provider, provider.GetRequiredService<EventBroker>().Link));
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<UserQueues>(provider, new BrokerLink(options.AmqpUrl, "fnq destinations")));

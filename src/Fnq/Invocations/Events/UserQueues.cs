@@ -12,7 +12,7 @@ internal sealed record UserMessage(Guid RequestId, ReadOnlyMemory<byte> Body)
 }
 
 /// <summary>Sends to queues and exchanges of the users' virtual host. Nothing is declared there: what does not exist takes nothing.</summary>
-internal sealed partial class UserQueues(BrokerLink users, TimeProvider time, ILogger<UserQueues> logger)
+internal sealed partial class UserQueues(BrokerLink users, TimeProvider time, ILogger<UserQueues> logger) : IAsyncDisposable
 {
     private static readonly TimeSpan ConfirmTime = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
@@ -46,6 +46,8 @@ internal sealed partial class UserQueues(BrokerLink users, TimeProvider time, IL
             await Task.Delay(Pause, time, stopping);
         }
     }
+
+    public ValueTask DisposeAsync() => users.DisposeAsync();
 
     private BasicProperties PropertiesOf(UserMessage message) => new()
     {
