@@ -4,6 +4,7 @@ using System.Text.Json.Serialization.Metadata;
 using Fnq.AwsApi;
 using Fnq.Dispatch;
 using Fnq.Functions.EventConfigs;
+using Fnq.Functions.EventSources;
 using Microsoft.EntityFrameworkCore.ChangeTracking;
 
 namespace Fnq.Functions;
@@ -13,6 +14,7 @@ namespace Fnq.Functions;
 [JsonSerializable(typeof(UpdateCodeRequest))]
 [JsonSerializable(typeof(TagRequest))]
 [JsonSerializable(typeof(EventInvokeConfigRequest))]
+[JsonSerializable(typeof(EventSourceRequest))]
 [JsonSerializable(typeof(FunctionSpec))]
 [JsonSerializable(typeof(Deployment))]
 [JsonSerializable(typeof(Dictionary<string, string>))]

@@ -1,7 +1,9 @@
 using Fnq.AwsApi;
 using Fnq.Dispatch;
 using Fnq.Functions.EventConfigs;
+using Fnq.Functions.EventSources;
 using Fnq.Identity;
+using Fnq.Messaging;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -34,6 +36,10 @@ internal sealed class FunctionsModule(FunctionsOptions options) : IModule
         services.AddSingleton<PackageDownloads>();
         services.AddSingleton<EventInvokeConfigStore>();
         services.AddSingleton<EventInvokeConfigOperations>();
+        services.AddSingleton<EventSourceStore>();
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<SourceQueues>(provider, new BrokerLink(options.AmqpUrl, "fnq event sources")));
+        services.AddSingleton<EventSourceOperations>();
+        services.AddSingleton<IQueueMappings, QueueMappings>();
         services.AddSingleton<InvokeEvent>();
         services.AddSingleton<InvokeFunction>();
         services.AddSingleton<IEventTargets, EventTargets>();

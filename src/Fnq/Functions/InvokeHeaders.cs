@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Fnq.AwsApi;
+using Fnq.Dispatch;
 using Microsoft.AspNetCore.Http;
 
 namespace Fnq.Functions;
@@ -35,7 +36,7 @@ internal readonly record struct InvokeHeaders(InvocationType Type, bool WantsLog
             type switch { "Event" => InvocationType.Event, "DryRun" => InvocationType.DryRun, _ => InvocationType.RequestResponse },
             log == "Tail",
             headers["X-Amz-Client-Context"] is [{ Length: > 0 } context] ? DecodeContext(context) : null,
-            headers["X-Amzn-Trace-Id"] is [{ } trace] && IsTrace(trace) ? trace : NewTrace(time));
+            headers["X-Amzn-Trace-Id"] is [{ } trace] && IsTrace(trace) ? trace : Lineage.NewTrace(time));
     }
 
     /// <summary>The part of a trace header that the answer repeats.</summary>
@@ -58,10 +59,6 @@ internal readonly record struct InvokeHeaders(InvocationType Type, bool WantsLog
         && !trace.ContainsAnyExceptInRange('!', '~');
 
     private static readonly System.Buffers.SearchValues<char> HexDigits = System.Buffers.SearchValues.Create("0123456789abcdefABCDEF");
-
-    private static string NewTrace(TimeProvider time) => string.Create(
-        CultureInfo.InvariantCulture,
-        $"Root=1-{time.GetUtcNow().ToUnixTimeSeconds():x8}-{RandomNumberGenerator.GetHexString(24, lowercase: true)};Sampled=0");
 
     private static string DecodeContext(string encoded)
     {

@@ -2,6 +2,7 @@ using System.Data.Common;
 using Fnq.AwsApi;
 using Fnq.Contracts;
 using Fnq.Functions.EventConfigs;
+using Fnq.Functions.EventSources;
 using Microsoft.AspNetCore.Http;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Storage;
@@ -16,6 +17,7 @@ internal sealed partial class LambdaService : IAwsService, IDisposable
     private const long OtherBodyBytes = 1_048_576;
     private const string Function = "/2015-03-31/functions/{FunctionName}";
     private const string EventConfig = "/2019-09-25/functions/{FunctionName}/event-invoke-config";
+    private const string EventSource = "/2015-03-31/event-source-mappings";
     private const string Tags = "/2017-03-31/tags/{Resource}";
 
     private readonly RestJsonRouter _router;
@@ -32,6 +34,7 @@ internal sealed partial class LambdaService : IAwsService, IDisposable
         MapWrites(operations.Writes);
         MapReads(operations.Reads, operations.Account);
         MapEventConfigs(operations.EventConfigs);
+        MapEventSources(operations.EventSources);
         MapTags(operations.Tags);
     }
 
@@ -105,6 +108,15 @@ internal sealed partial class LambdaService : IAwsService, IDisposable
         Map("GET", EventConfig + "/list", "ListFunctionEventInvokeConfigs", configs.ListAsync);
     }
 
+    private void MapEventSources(EventSourceOperations sources)
+    {
+        Map("POST", EventSource, "CreateEventSourceMapping", sources.CreateAsync);
+        Map("GET", EventSource, "ListEventSourceMappings", sources.ListAsync);
+        Map("GET", EventSource + "/{UUID}", "GetEventSourceMapping", sources.GetAsync);
+        Map("PUT", EventSource + "/{UUID}", "UpdateEventSourceMapping", sources.UpdateAsync);
+        Map("DELETE", EventSource + "/{UUID}", "DeleteEventSourceMapping", sources.DeleteAsync);
+    }
+
     private void MapTags(TagOperations tags)
     {
         Map("POST", Tags, "TagResource", tags.TagAsync);
@@ -147,5 +159,5 @@ internal sealed partial class LambdaService : IAwsService, IDisposable
 
 internal sealed record LambdaOperations(
     InvokeFunction Invoke, InvokeEvent Events, FunctionWrites Writes, FunctionReads Reads, AccountReads Account,
-    EventInvokeConfigOperations EventConfigs,
+    EventInvokeConfigOperations EventConfigs, EventSourceOperations EventSources,
     TagOperations Tags);
