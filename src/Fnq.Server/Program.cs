@@ -11,6 +11,7 @@ return await new RootCommand("Fnq: functions on your own machines, spoken to as 
     LogsVerb.Command(),
     UsageVerb.Command(),
     EventsVerb.Command(),
+    TriggersVerb.Command(),
     DemoVerb.Command(),
     EnvVerb.Command(),
     HealthVerb.Command(),

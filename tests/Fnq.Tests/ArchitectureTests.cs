@@ -29,9 +29,13 @@ public sealed class ArchitectureTests
     [InlineData("Fnq.Functions", "Fnq.Invocations")]
     [InlineData("Fnq.Functions", "Fnq.Hosting")]
     [InlineData("Fnq.Functions", "Fnq.Triggers")]
-    [InlineData("Fnq.Triggers", "Fnq.Execution")]
+    [InlineData("Fnq.Invocations", "Fnq.Triggers")]
+    [InlineData("Fnq.Execution", "Fnq.Triggers")]
     [InlineData("Fnq.Triggers", "Fnq.Invocations")]
+    [InlineData("Fnq.Triggers", "Fnq.Execution")]
     [InlineData("Fnq.Triggers", "Fnq.Hosting")]
+    [InlineData("Fnq.Triggers.RabbitMq", "Fnq.Functions")]
+    [InlineData("Fnq.Triggers.RabbitMq", "Fnq.AwsApi")]
     [InlineData("Fnq.Identity", "Fnq.Functions")]
     [InlineData("Fnq.Dispatch", "Fnq.Functions")]
     [InlineData("Fnq.Dispatch", "Fnq.Execution")]
@@ -50,7 +54,7 @@ public sealed class ArchitectureTests
     [InlineData("Fnq.Amqp", "Fnq.Transport")]
     public void Wire_knows_no_other_part(string part, string? below = null)
     {
-        string[] parts = ["AwsApi", "Billing", "Dispatch", "Execution", "Functions", "Hosting", "Identity", "Invocations", "Logs", "Messaging", "Storage", "Telemetry"];
+        string[] parts = ["AwsApi", "Billing", "Dispatch", "Execution", "Functions", "Hosting", "Identity", "Invocations", "Logs", "Messaging", "Storage", "Telemetry", "Triggers"];
         string[] others = [.. parts.Select(name => $"Fnq.{name}"), "Fnq.Amqp", "Fnq.Transport"];
         var result = Platform.That().ResideInNamespace(part)
             .ShouldNot().HaveDependencyOnAny([.. others.Where(name => name != part && name != below)]).GetResult();

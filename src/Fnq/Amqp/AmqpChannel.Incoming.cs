@@ -10,8 +10,11 @@ internal sealed partial class AmqpChannel
     private ulong _deliveryTag;
     private bool _redelivered;
     private AmqpProperties _properties = AmqpProperties.None;
+    private byte[] _head = [];
     private byte[]? _body;
     private int _bodyAt;
+    private long _passedBytes;
+    private long _toPass;
 
     internal void OnMethod(uint method, ReadOnlySpan<byte> arguments)
     {
@@ -55,21 +58,39 @@ internal sealed partial class AmqpChannel
         var from = new AmqpReader(payload);
         from.Long(); // Class and weight.
         var length = from.LongLong();
+        if (_strangersBodyMax is { } kept)
+        {
+            // What strangers wrote is looked at by whoever understands it, not in the turn that reads for all.
+            _head = from.Rest.ToArray();
+            _passedBytes = _toPass = length > (ulong)kept ? checked((long)length) : 0;
+            length = _toPass == 0 ? length : 0;
+        }
+        else
+        {
+            _properties = AmqpProperties.Read(ref from);
+        }
+
         if (length > AmqpLimits.BodyBytesMax)
         {
             throw new FormatException($"The broker announces a message of {length} bytes");
         }
 
-        _properties = AmqpProperties.Read(ref from);
         (_body, _bodyAt) = (length == 0 ? [] : new byte[length], 0);
         UseIfWhole();
     }
 
     internal void OnBody(ReadOnlySpan<byte> payload)
     {
-        if (_body is null || payload.Length > _body.Length - _bodyAt)
+        if (_body is null || payload.Length > _body.Length - _bodyAt + _toPass)
         {
             throw new FormatException("The broker sends more of a message than it announced");
+        }
+
+        if (_toPass > 0)
+        {
+            _toPass -= payload.Length;
+            UseIfWhole();
+            return;
         }
 
         payload.CopyTo(_body.AsSpan(_bodyAt));
@@ -79,10 +100,10 @@ internal sealed partial class AmqpChannel
 
     private void UseIfWhole()
     {
-        if (_body is { } body && _bodyAt == body.Length && _use is { } use)
+        if (_body is { } body && _bodyAt == body.Length && _toPass == 0 && _use is { } use)
         {
             (_body, _use) = (null, null);
-            use(new AmqpMessage(_deliveryTag, _redelivered, _properties, body));
+            use(new AmqpMessage(_deliveryTag, _redelivered, _properties, body) { Head = _head, PassedBytes = _passedBytes });
         }
     }
 

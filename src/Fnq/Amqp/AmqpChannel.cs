@@ -23,6 +23,7 @@ internal sealed partial class AmqpChannel : IAsyncDisposable
     private TaskCompletionSource<AmqpReply>? _asked;
     private AmqpClosedException? _reason;
     private int _lastConsumer;
+    private int? _strangersBodyMax;
 
     internal AmqpChannel(AmqpConnection connection, AmqpOutput output, ushort number, TimeProvider time) =>
         (_connection, _output, _number, _time) = (connection, output, number, time);
@@ -36,6 +37,12 @@ internal sealed partial class AmqpChannel : IAsyncDisposable
 
     /// <summary>Gets what was published as mandatory and found no queue, unless its confirm is waited for.</summary>
     public Action<AmqpMessage>? Returned { get; set; }
+
+    /// <summary>
+    /// Before anything comes: messages are those of strangers. Their properties come as bytes that nobody has looked at, and
+    /// a body of more than so many bytes is read past.
+    /// </summary>
+    public void ReadStrangers(int bodyBytesMax) => _strangersBodyMax = Math.Min(bodyBytesMax, AmqpLimits.BodyBytesMax);
 
     internal async Task OpenAsync(bool confirms)
     {
@@ -120,7 +127,36 @@ internal sealed partial class AmqpChannel : IAsyncDisposable
         await confirmed;
     }
 
+    /// <summary>
+    /// The same for a message with properties of any kind, mandatory, on a channel that reads strangers' messages. One that no
+    /// queue takes is given to <see cref="Returned"/> before this returns.
+    /// </summary>
+    /// <param name="head">As of <see cref="AmqpMessage.Head"/>.</param>
+    /// <exception cref="ArgumentException">The head does not fit into a frame.</exception>
+    public async Task PublishConfirmedAsync(string exchange, string key, ReadOnlyMemory<byte> head, ReadOnlyMemory<byte> body)
+    {
+        ThrowIfClosed();
+        if (head.Length > _connection.FrameBytes - AmqpFrame.FramingBytes - AmqpFrame.ContentHeadBytes)
+        {
+            throw new ArgumentException("Properties that fit into no frame");
+        }
+
+        var confirmed = Task.CompletedTask;
+        await _output.WriteAsync(
+            this,
+            (to, _) =>
+            {
+                (var _, confirmed) = _confirms.Expect();
+                to.Method(_number, AmqpMethod.BasicPublish).Short(0).ShortString(exchange).ShortString(key).Octet(Bits.Mandatory).End();
+                to.Content(_number, head.Span, body.Span, _connection.FrameBytes);
+            });
+        await confirmed;
+    }
+
     public ValueTask AckAsync(ulong deliveryTag) => SettleAsync(AmqpMethod.BasicAck, deliveryTag);
+
+    /// <summary>Back into its queue, where it was if it can.</summary>
+    public ValueTask RequeueAsync(ulong deliveryTag) => SettleAsync(AmqpMethod.BasicReject, deliveryTag, Bits.Requeue);
 
     /// <summary>Nobody gets it again, but for the queue's dead letters.</summary>
     public ValueTask RejectAsync(ulong deliveryTag) => SettleAsync(AmqpMethod.BasicReject, deliveryTag);
@@ -199,11 +235,12 @@ internal sealed partial class AmqpChannel : IAsyncDisposable
         }
     }
 
-    /// <summary>One message: not multiple of an ack, not back into its queue of a reject.</summary>
-    private ValueTask SettleAsync(uint method, ulong deliveryTag)
+    /// <summary>One message: without bits not multiple of an ack, not back into its queue of a reject.</summary>
+    private ValueTask SettleAsync(uint method, ulong deliveryTag, byte bits = 0)
     {
         ThrowIfClosed();
-        return _output.WriteAsync((_number, method, deliveryTag), static (to, it) => to.Method(it._number, it.method).LongLong(it.deliveryTag).Octet(0).End());
+        return _output.WriteAsync(
+            (_number, method, deliveryTag, bits), static (to, it) => to.Method(it._number, it.method).LongLong(it.deliveryTag).Octet(it.bits).End());
     }
 
     private void Compose(AmqpWriter to, string exchange, string key, AmqpProperties properties, ReadOnlyMemory<byte> body, bool mandatory)
@@ -233,5 +270,6 @@ internal sealed partial class AmqpChannel : IAsyncDisposable
         public const byte Durable = 2;
         public const byte NoAck = 2;
         public const byte Mandatory = 1;
+        public const byte Requeue = 1;
     }
 }

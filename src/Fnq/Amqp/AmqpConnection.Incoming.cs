@@ -17,7 +17,7 @@ internal sealed partial class AmqpConnection
     private async Task ReceiveAsync()
     {
         // A buffer of its own for the connection's life: the largest frame fits into it.
-        var buffer = new byte[AmqpLimits.FrameBytesMax + AmqpFrame.FramingBytes];
+        var buffer = new byte[AmqpLimits.FrameBytesTaken + AmqpFrame.FramingBytes];
         var length = 0;
         try
         {
@@ -59,7 +59,7 @@ internal sealed partial class AmqpConnection
             }
 
             var size = BinaryPrimitives.ReadUInt32BigEndian(frame[3..]);
-            if (size > AmqpLimits.FrameBytesMax - AmqpFrame.FramingBytes)
+            if (size > AmqpLimits.FrameBytesTaken)
             {
                 throw new FormatException($"The broker sends a frame of {size} bytes");
             }

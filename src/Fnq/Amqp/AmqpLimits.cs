@@ -5,6 +5,9 @@ internal static class AmqpLimits
     /// <summary>A body goes in pieces of this; what RabbitMQ offers by itself.</summary>
     public const int FrameBytesMax = 131_072;
 
+    /// <summary>A broker that adds to a message's headers, as it does to a dead letter's, makes a frame longer than was agreed.</summary>
+    public const int FrameBytesTaken = FrameBytesMax + 16_384;
+
     /// <summary>Ten times the largest that Fnq sends; a broker that announces more is not believed.</summary>
     public const int BodyBytesMax = 64 << 20;
 

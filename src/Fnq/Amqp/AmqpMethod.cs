@@ -57,4 +57,7 @@ internal static class AmqpFrame
     /// <summary>Type, channel, length.</summary>
     public const int HeadBytes = 7;
     public const int FramingBytes = HeadBytes + 1;
+
+    /// <summary>Class, weight and length of a body, before the properties.</summary>
+    public const int ContentHeadBytes = 12;
 }

@@ -9,6 +9,9 @@ internal ref struct AmqpReader(ReadOnlySpan<byte> bytes)
 {
     private ReadOnlySpan<byte> _rest = bytes;
 
+    /// <summary>What was not taken yet.</summary>
+    public readonly ReadOnlySpan<byte> Rest => _rest;
+
     public byte Octet() => Take(1)[0];
 
     public bool Bit() => (Octet() & 1) != 0;
@@ -31,7 +34,7 @@ internal ref struct AmqpReader(ReadOnlySpan<byte> bytes)
         return Take(length <= int.MaxValue ? (int)length : int.MaxValue);
     }
 
-    private ReadOnlySpan<byte> Take(int count)
+    public ReadOnlySpan<byte> Take(int count)
     {
         if (count > _rest.Length)
         {

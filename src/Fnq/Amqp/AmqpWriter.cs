@@ -116,6 +116,26 @@ internal sealed class AmqpWriter
         Short(AmqpMethod.BasicClass).Short(0).LongLong((ulong)body.Length);
         properties.Write(this);
         End();
+        Body(channel, body, frameBytes);
+    }
+
+    /// <summary>The same with properties that are ready-made.</summary>
+    public void Content(ushort channel, ReadOnlySpan<byte> head, ReadOnlySpan<byte> body, int frameBytes)
+    {
+        Begin(AmqpFrame.Header, channel);
+        Short(AmqpMethod.BasicClass).Short(0).LongLong((ulong)body.Length).Bytes(head);
+        End();
+        Body(channel, body, frameBytes);
+    }
+
+    public AmqpWriter Bytes(ReadOnlySpan<byte> bytes)
+    {
+        bytes.CopyTo(Take(bytes.Length));
+        return this;
+    }
+
+    private void Body(ushort channel, ReadOnlySpan<byte> body, int frameBytes)
+    {
         while (!body.IsEmpty)
         {
             var piece = body[..Math.Min(body.Length, frameBytes - AmqpFrame.FramingBytes)];

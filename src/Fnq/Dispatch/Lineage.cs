@@ -15,6 +15,11 @@ internal static class Lineage
     public const int Limit = 16;
     private const string Part = "Lineage=";
 
+    /// <summary>The trace of an invocation that brings none.</summary>
+    public static string NewTrace(TimeProvider time) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"Root=1-{time.GetUtcNow().ToUnixTimeSeconds():x8}-{RandomNumberGenerator.GetHexString(24, lowercase: true)};Sampled=0");
+
     /// <summary>Null when the trace has none, or none of this form.</summary>
     public static int? HopsOf(ReadOnlySpan<char> trace)
     {

@@ -4,6 +4,7 @@ using System.Text.Json.Serialization.Metadata;
 using Fnq.AwsApi;
 using Fnq.Dispatch;
 using Fnq.Functions.EventConfigs;
+using Fnq.Functions.EventSources;
 using Fnq.Functions.Policies;
 using Fnq.Functions.Urls;
 using Microsoft.EntityFrameworkCore.ChangeTracking;
@@ -18,6 +19,7 @@ namespace Fnq.Functions;
 [JsonSerializable(typeof(AddPermissionRequest))]
 [JsonSerializable(typeof(FunctionUrlRequest))]
 [JsonSerializable(typeof(CorsSpec))]
+[JsonSerializable(typeof(EventSourceRequest))]
 [JsonSerializable(typeof(FunctionSpec))]
 [JsonSerializable(typeof(Deployment))]
 [JsonSerializable(typeof(Dictionary<string, string>))]

@@ -1,9 +1,11 @@
 using Fnq.AwsApi;
 using Fnq.Dispatch;
 using Fnq.Functions.EventConfigs;
+using Fnq.Functions.EventSources;
 using Fnq.Functions.Policies;
 using Fnq.Functions.Urls;
 using Fnq.Identity;
+using Fnq.Messaging;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -41,6 +43,10 @@ internal sealed class FunctionsModule(FunctionsOptions options) : IModule
         services.AddSingleton<FunctionUrlStore>();
         services.AddSingleton<FunctionUrlOperations>();
         services.AddSingleton<FunctionUrlCatalog>();
+        services.AddSingleton<EventSourceStore>();
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<SourceQueues>(provider, new BrokerLink(options.AmqpUrl, "fnq event sources")));
+        services.AddSingleton<EventSourceOperations>();
+        services.AddSingleton<IQueueMappings, QueueMappings>();
         services.AddSingleton<InvokeEvent>();
         services.AddSingleton<InvokeFunction>();
         services.AddSingleton<IEventTargets, EventTargets>();

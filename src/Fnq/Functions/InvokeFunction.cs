@@ -103,6 +103,9 @@ internal static class InvokeErrors
 
 internal sealed record FunctionsOptions
 {
+    /// <summary>The users' virtual host, where queues are that functions listen to.</summary>
+    public required string AmqpUrl { get; init; }
+
     /// <summary>How long an invocation may wait for an environment before it is given up: AWS's clients wait 60 s for an answer.</summary>
     public TimeSpan StartWait { get; init; } = TimeSpan.FromSeconds(60);
 

@@ -1,8 +1,8 @@
 using System.Globalization;
-using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Fnq.AwsApi;
+using Fnq.Dispatch;
 using Microsoft.AspNetCore.Http;
 
 namespace Fnq.Functions;
@@ -40,7 +40,7 @@ internal readonly record struct InvokeHeaders(InvocationType Type, bool WantsLog
 
     /// <summary>The caller's, or a new one.</summary>
     public static string TraceOf(IHeaderDictionary headers, TimeProvider time) =>
-        headers["X-Amzn-Trace-Id"] is [{ } trace] && IsTrace(trace) ? trace : NewTrace(time);
+        headers["X-Amzn-Trace-Id"] is [{ } trace] && IsTrace(trace) ? trace : Lineage.NewTrace(time);
 
     /// <summary>The part of a trace header that the answer repeats.</summary>
     public static string AnswerTrace(string trace)
@@ -62,10 +62,6 @@ internal readonly record struct InvokeHeaders(InvocationType Type, bool WantsLog
         && !trace.ContainsAnyExceptInRange('!', '~');
 
     private static readonly System.Buffers.SearchValues<char> HexDigits = System.Buffers.SearchValues.Create("0123456789abcdefABCDEF");
-
-    private static string NewTrace(TimeProvider time) => string.Create(
-        CultureInfo.InvariantCulture,
-        $"Root=1-{time.GetUtcNow().ToUnixTimeSeconds():x8}-{RandomNumberGenerator.GetHexString(24, lowercase: true)};Sampled=0");
 
     private static string DecodeContext(string encoded)
     {

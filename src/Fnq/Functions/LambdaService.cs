@@ -2,6 +2,7 @@ using System.Data.Common;
 using Fnq.AwsApi;
 using Fnq.Contracts;
 using Fnq.Functions.EventConfigs;
+using Fnq.Functions.EventSources;
 using Fnq.Functions.Policies;
 using Fnq.Functions.Urls;
 using Microsoft.AspNetCore.Http;
@@ -19,6 +20,7 @@ internal sealed partial class LambdaService : IAwsService, IDisposable
     private const string Function = "/2015-03-31/functions/{FunctionName}";
     private const string EventConfig = "/2019-09-25/functions/{FunctionName}/event-invoke-config";
     private const string Url = "/2021-10-31/functions/{FunctionName}/url";
+    private const string EventSource = "/2015-03-31/event-source-mappings";
     private const string Tags = "/2017-03-31/tags/{Resource}";
 
     private readonly RestJsonRouter _router;
@@ -37,6 +39,7 @@ internal sealed partial class LambdaService : IAwsService, IDisposable
         MapEventConfigs(operations.EventConfigs);
         MapPolicies(operations.Policies);
         MapUrls(operations.Urls);
+        MapEventSources(operations.EventSources);
         MapTags(operations.Tags);
     }
 
@@ -126,6 +129,15 @@ internal sealed partial class LambdaService : IAwsService, IDisposable
         Map("GET", Url + "s", "ListFunctionUrlConfigs", urls.ListAsync);
     }
 
+    private void MapEventSources(EventSourceOperations sources)
+    {
+        Map("POST", EventSource, "CreateEventSourceMapping", sources.CreateAsync);
+        Map("GET", EventSource, "ListEventSourceMappings", sources.ListAsync);
+        Map("GET", EventSource + "/{UUID}", "GetEventSourceMapping", sources.GetAsync);
+        Map("PUT", EventSource + "/{UUID}", "UpdateEventSourceMapping", sources.UpdateAsync);
+        Map("DELETE", EventSource + "/{UUID}", "DeleteEventSourceMapping", sources.DeleteAsync);
+    }
+
     private void MapTags(TagOperations tags)
     {
         Map("POST", Tags, "TagResource", tags.TagAsync);
@@ -168,5 +180,5 @@ internal sealed partial class LambdaService : IAwsService, IDisposable
 
 internal sealed record LambdaOperations(
     InvokeFunction Invoke, InvokeEvent Events, FunctionWrites Writes, FunctionReads Reads, AccountReads Account,
-    EventInvokeConfigOperations EventConfigs, PolicyOperations Policies, FunctionUrlOperations Urls,
+    EventInvokeConfigOperations EventConfigs, PolicyOperations Policies, FunctionUrlOperations Urls, EventSourceOperations EventSources,
     TagOperations Tags);

@@ -72,6 +72,12 @@ internal sealed record FnqSettings
     /// <summary>Private addresses that webhook destinations may name; public ones are open.</summary>
     public required IReadOnlyList<EgressRule> WebhookAllow { get; init; }
 
+    /// <summary>After this a message that a function did not process is there again.</summary>
+    public required TimeSpan QueueVisibility { get; init; }
+
+    /// <summary>A message that failed so often is left to its queue's dead-letter exchange; 0 is never.</summary>
+    public required int QueueReceivesMax { get; init; }
+
     /// <summary>How long the outcome of an asynchronous event can be read.</summary>
     public required TimeSpan EventRetention { get; init; }
 
@@ -113,6 +119,8 @@ internal sealed record FnqSettings
             Egress = EgressSettings.Read(read),
             WebhookAllow = read.Parsed<IReadOnlyList<EgressRule>>(
                 "FNQ_WEBHOOK_ALLOW", [], EgressRule.ParseServerList, "IPv4 networks with an optional port, such as 127.0.0.1:8080"),
+            QueueVisibility = TimeSpan.FromSeconds(read.Number("FNQ_QUEUE_VISIBILITY_SECONDS", 30, 1, 43_200)),
+            QueueReceivesMax = read.Number("FNQ_QUEUE_MAX_RECEIVES", 0, 0, 1_000),
             EventRetention = TimeSpan.FromDays(read.Number("FNQ_EVENT_RETENTION_DAYS", 14, 1, 3_650)),
             ApiUrl = null,
             Worker = new WorkerOptions
@@ -156,6 +164,8 @@ internal sealed record FnqSettings
         ("egress open to all", string.Join(' ', Egress.Allow)),
         ("egress network", Egress.Network.ToString()),
         ("webhooks open to", string.Join(' ', WebhookAllow)),
+        ("queue visibility", $"{QueueVisibility.TotalSeconds} s"),
+        ("queue receives at most", QueueReceivesMax == 0 ? "any number" : $"{QueueReceivesMax}"),
         ("event outcomes kept", $"{EventRetention.TotalDays} days"),
         ("api for functions", ApiUrl?.ToString() ?? "none"),
         ("idle timeout", $"{Worker.IdleTimeout.TotalSeconds} s"),

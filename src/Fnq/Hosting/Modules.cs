@@ -10,6 +10,7 @@ using Fnq.Invocations;
 using Fnq.Invocations.Events;
 using Fnq.Messaging;
 using Fnq.Storage;
+using Fnq.Triggers;
 using Fnq.Triggers.Http;
 using MassTransit;
 using Microsoft.Extensions.DependencyInjection;
@@ -36,7 +37,7 @@ internal static class Modules
             modules.Add(new JournalModule(billing));
         }
 
-        modules.Add(new FunctionsModule(new FunctionsOptions()));
+        modules.Add(new FunctionsModule(new FunctionsOptions { AmqpUrl = settings.AmqpUrl }));
         if (worker)
         {
             modules.Add(new ExecutionModule(ExecutionOf(settings)));
@@ -57,6 +58,16 @@ internal static class Modules
 
         modules.Add(BusOf(settings, node));
         modules.Add(new ChangesModule());
+        if (settings.Has(RoleTable.Triggers))
+        {
+            modules.Add(new TriggersModule(new TriggersOptions
+            {
+                AmqpUrl = settings.AmqpUrl,
+                Visibility = settings.QueueVisibility,
+                ReceivesMax = settings.QueueReceivesMax,
+            }));
+        }
+
         if (settings.Has(RoleTable.Scheduler))
         {
             // Several may run: the broker shares the batches out, and a record is inserted once whoever writes it.

@@ -58,6 +58,24 @@ internal sealed class UserBroker : IAsyncDisposable
         return first!;
     }
 
+    /// <summary>A durable queue that nobody reads yet.</summary>
+    public async Task<string> DeclareAsync(IDictionary<string, object?>? arguments = null)
+    {
+        var queue = $"test-{Guid.NewGuid():N}";
+        await _channel.QueueDeclareAsync(queue, durable: true, exclusive: false, autoDelete: false, arguments);
+        return queue;
+    }
+
+    public Task DeclareAgainAsync(string queue) => _channel.QueueDeclareAsync(queue, durable: true, exclusive: false, autoDelete: false);
+
+    /// <summary>Messages that nobody holds.</summary>
+    public async Task<uint> DepthAsync(string queue) => (await _channel.QueueDeclarePassiveAsync(queue)).MessageCount;
+
+    /// <summary>One that lies in the queue, taken out of it; null when it is empty.</summary>
+    public Task<BasicGetResult?> GetAsync(string queue) => _channel.BasicGetAsync(queue, autoAck: true);
+
+    public Task DeleteAsync(string queue) => _channel.QueueDeleteAsync(queue);
+
     public ValueTask PublishAsync(string exchange, string key, byte[] body, BasicProperties? properties = null) =>
         _channel.BasicPublishAsync(exchange, key, mandatory: true, properties ?? new BasicProperties(), body);
 

@@ -112,6 +112,7 @@ public sealed class Platform : IAsyncLifetime
             ["FNQ_ACCESS_KEY_ID"] = AccessKeyId,
             ["FNQ_SECRET_ACCESS_KEY"] = Secret,
             ["FNQ_WEBHOOK_ALLOW"] = WebhookAddress,
+            ["FNQ_QUEUE_VISIBILITY_SECONDS"] = "1",
         };
         foreach (var (name, value) in more)
         {
