@@ -186,6 +186,23 @@ public sealed class QueueListenerTests(Platform platform) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_message_that_fits_into_no_event_holds_up_no_other_and_is_not_lost()
+    {
+        var (queue, name) = await MappedAsync();
+        await _users!.PublishAsync("", queue, new byte[7 << 20]);
+        await _users.PublishAsync("", queue, new byte[5 << 20]); // In base64 it is too large.
+        await PublishAsync(queue, "small");
+        Assert.Equal(["small"], (await RecordsAsync(name, 1)).Select(BodyOf));
+        await Until.TrueAsync(
+            async () => (await platform.VerbAsync(["triggers"])).Checked.Split('\n').Any(line =>
+                line.Contains(queue, StringComparison.Ordinal) && line.Contains("is too large for an event", StringComparison.Ordinal)),
+            "fnq triggers tells why");
+        var uuid = await UuidOfAsync(name);
+        Assert.Equal(202, (await platform.Api.SendAsync("DELETE", $"{Sources}/{uuid}")).Status);
+        await Until.TrueAsync(async () => await _users.DepthAsync(queue) == 2, "both are in the queue again");
+    }
+
+    [Fact]
     public async Task A_queue_that_is_made_again_is_listened_to_again()
     {
         var (queue, name) = await MappedAsync();
