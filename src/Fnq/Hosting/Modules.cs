@@ -9,6 +9,7 @@ using Fnq.Identity;
 using Fnq.Invocations;
 using Fnq.Invocations.Events;
 using Fnq.Messaging;
+using Fnq.Schedules;
 using Fnq.Storage;
 using MassTransit;
 using Microsoft.Extensions.DependencyInjection;
@@ -45,6 +46,10 @@ internal static class Modules
         if (invokes)
         {
             modules.Add(new InvocationsModule(settings.PlatformAmqpUrl, settings.LocalHandoff));
+        }
+
+        if (invokes || settings.Has(RoleTable.Scheduler))
+        {
             modules.Add(new EventsModule(new EventsOptions
             {
                 PlatformAmqpUrl = settings.PlatformAmqpUrl,
@@ -60,12 +65,14 @@ internal static class Modules
         {
             // Several may run: the broker shares the batches out, and a record is inserted once whoever writes it.
             modules.Add(new RecorderModule(billing));
+            modules.Add(new ScheduleClockModule());
         }
 
         if (settings.Has(RoleTable.Api))
         {
             modules.Add(new IdentityModule(IdentityOf(settings)));
             modules.Add(new AwsApiModule());
+            modules.Add(new SchedulesModule());
         }
 
         return modules;
