@@ -43,6 +43,9 @@ public sealed class ArchitectureTests
     [InlineData("Fnq.Storage", "Fnq.Functions")]
     [InlineData("Fnq.Messaging", "Fnq.Functions")]
     [InlineData("Fnq.Messaging", "Fnq.Execution")]
+    [InlineData("Fnq.Schedules", "Fnq.Execution")]
+    [InlineData("Fnq.Schedules", "Fnq.Invocations")]
+    [InlineData("Fnq.Schedules", "Fnq.Hosting")]
     public void Feature_does_not_know(string feature, string other)
     {
         var result = Platform.That().ResideInNamespace(feature).ShouldNot().HaveDependencyOn(other).GetResult();
@@ -54,7 +57,11 @@ public sealed class ArchitectureTests
     [InlineData("Fnq.Amqp", "Fnq.Transport")]
     public void Wire_knows_no_other_part(string part, string? below = null)
     {
-        string[] parts = ["AwsApi", "Billing", "Dispatch", "Execution", "Functions", "Hosting", "Identity", "Invocations", "Logs", "Messaging", "Storage", "Telemetry", "Triggers"];
+        string[] parts =
+        [
+            "AwsApi", "Billing", "Dispatch", "Execution", "Functions", "Hosting", "Identity", "Invocations", "Logs", "Messaging", "Schedules", "Storage",
+            "Telemetry", "Triggers",
+        ];
         string[] others = [.. parts.Select(name => $"Fnq.{name}"), "Fnq.Amqp", "Fnq.Transport"];
         var result = Platform.That().ResideInNamespace(part)
             .ShouldNot().HaveDependencyOnAny([.. others.Where(name => name != part && name != below)]).GetResult();
@@ -66,6 +73,14 @@ public sealed class ArchitectureTests
     {
         var result = Platform.That().DoNotResideInNamespace("Fnq.Execution").And().DoNotResideInNamespace("Fnq.Hosting")
             .ShouldNot().HaveDependencyOn("Fnq.Execution.Sandboxes").GetResult();
+        Assert.True(result.IsSuccessful, string.Join(", ", result.FailingTypeNames ?? []));
+    }
+
+    [Fact]
+    public void Only_hosting_knows_schedules()
+    {
+        var result = Platform.That().DoNotResideInNamespace("Fnq.Schedules").And().DoNotResideInNamespace("Fnq.Hosting")
+            .ShouldNot().HaveDependencyOn("Fnq.Schedules").GetResult();
         Assert.True(result.IsSuccessful, string.Join(", ", result.FailingTypeNames ?? []));
     }
 

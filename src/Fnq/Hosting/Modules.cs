@@ -9,6 +9,7 @@ using Fnq.Identity;
 using Fnq.Invocations;
 using Fnq.Invocations.Events;
 using Fnq.Messaging;
+using Fnq.Schedules;
 using Fnq.Storage;
 using Fnq.Triggers;
 using Fnq.Triggers.Http;
@@ -47,6 +48,10 @@ internal static class Modules
         if (invokes)
         {
             modules.Add(new InvocationsModule(settings.PlatformAmqpUrl, settings.LocalHandoff));
+        }
+
+        if (invokes || settings.Has(RoleTable.Scheduler))
+        {
             modules.Add(new EventsModule(new EventsOptions
             {
                 PlatformAmqpUrl = settings.PlatformAmqpUrl,
@@ -72,6 +77,7 @@ internal static class Modules
         {
             // Several may run: the broker shares the batches out, and a record is inserted once whoever writes it.
             modules.Add(new RecorderModule(billing));
+            modules.Add(new ScheduleClockModule());
         }
 
         if (settings.Has(RoleTable.Api))
@@ -79,6 +85,7 @@ internal static class Modules
             modules.Add(new IdentityModule(IdentityOf(settings)));
             modules.Add(new AwsApiModule());
             modules.Add(new HttpTriggersModule());
+            modules.Add(new SchedulesModule());
         }
 
         return modules;

@@ -6,7 +6,6 @@ internal static class PendingRows
     /// <summary>Row, and what has to be there before it can be tested.</summary>
     public static readonly IReadOnlyDictionary<string, string> Reasons = new Dictionary<string, string>
     {
-        ["A28"] = "schedules do not exist yet: there is no cron expression to give",
         ["A29"] = "object watchers do not exist yet: there is no folder whose names could attack",
     };
 

@@ -28,11 +28,11 @@ internal sealed record ApiAnswer(int Status, IReadOnlyDictionary<string, string>
 /// <summary>Signed requests without an SDK between: status, headers and bytes are what the server sent.</summary>
 internal sealed class LambdaApi(
     Uri address, string accessKeyId, string secretAccessKey, string region = "us-east-1", TimeProvider? clock = null,
-    Func<string>? troubles = null) : IDisposable
+    Func<string>? troubles = null, string service = "lambda") : IDisposable
 {
     public const string Role = "arn:aws:iam::123456789012:role/lambda-basic-exec";
     private readonly HttpClient _http = new(new SocketsHttpHandler()) { Timeout = TimeSpan.FromMinutes(2) };
-    private readonly SigV4Signer _signer = new(accessKeyId, secretAccessKey, region, "lambda", clock ?? TimeProvider.System);
+    private readonly SigV4Signer _signer = new(accessKeyId, secretAccessKey, region, service, clock ?? TimeProvider.System);
 
     public HttpClient Plain => _http;
 

@@ -49,7 +49,8 @@ public sealed class Platform : IAsyncLifetime
 
     internal AwsCli Cli(string folder) => new(Server.Address, AccessKeyId, Secret, folder);
 
-    internal LambdaApi ApiOf(string region) => new(Server.Address, AccessKeyId, Secret, region, troubles: () => Server.Troubles);
+    internal LambdaApi ApiOf(string region, string service = "lambda") =>
+        new(Server.Address, AccessKeyId, Secret, region, troubles: () => Server.Troubles, service: service);
 
     public async ValueTask InitializeAsync()
     {
