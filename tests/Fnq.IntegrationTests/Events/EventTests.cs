@@ -94,6 +94,18 @@ public sealed class EventTests(Platform platform) : IAsyncLifetime
         Assert.InRange(outcome.Error!.Length, 1_000, 1_024);
     }
 
+    /// <summary>Node writes half a character as an escape, which no text of .NET can hold.</summary>
+    [Fact]
+    public async Task An_error_with_half_a_character_ends_its_event_too()
+    {
+        var name = await platform.Api.DeployAsync(
+            "export const handler = async () => { throw new Error('a\\ud800b'); };", runtime: "nodejs20.x", file: "index.mjs", handler: "index.handler");
+        await PutConfigAsync(name, new JsonObject(), retries: 0);
+        var outcome = await OutcomeAsync((await platform.Api.InvokeAsync(name, "{}", AsEvent)).RequestId);
+        Assert.Equal(("failed", "RetriesExhausted", 1), (outcome.State, outcome.Condition, outcome.Attempts));
+        Assert.Contains("\\ud800b", outcome.Error, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task A_function_that_fails_waits_a_minute_for_its_next_attempt()
     {

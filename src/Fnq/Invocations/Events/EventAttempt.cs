@@ -1,5 +1,3 @@
-using System.Text;
-using System.Text.Json;
 using Fnq.Contracts;
 using Fnq.Dispatch;
 
@@ -16,31 +14,10 @@ internal sealed record Attempted(InvokeFunction Invocation, EventTarget? Target,
     /// <summary>For people, at most a kilobyte: the function's own words where there are any.</summary>
     public string? Error { get; init; }
 
-    public static string? ErrorOf(InvocationResult result)
-    {
-        if (!result.IsFunctionError)
-        {
-            return result.Status == DispatchStatus.Completed ? null : result.Status.ToString();
-        }
-
-        var text = Message(result.Payload) ?? Encoding.UTF8.GetString(result.Payload.Span[..Math.Min(result.Payload.Length, ErrorMax)]);
-        return text.Length <= ErrorMax ? text : text[..ErrorMax];
-    }
-
-    private static string? Message(ReadOnlyMemory<byte> payload)
-    {
-        try
-        {
-            using var error = JsonDocument.Parse(payload);
-            return error.RootElement.ValueKind == JsonValueKind.Object && error.RootElement.TryGetProperty("errorMessage", out var message)
-                ? message.ToString()
-                : null;
-        }
-        catch (JsonException)
-        {
-            return null;
-        }
-    }
+    public static string? ErrorOf(InvocationResult result) =>
+        result.IsFunctionError ? FunctionErrorText.Of(result.Payload, ErrorMax)
+        : result.Status == DispatchStatus.Completed ? null
+        : result.Status.ToString();
 }
 
 /// <summary>Has an event run once, as any caller would, and asks the policy what comes next.</summary>

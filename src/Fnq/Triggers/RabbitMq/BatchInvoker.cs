@@ -1,5 +1,3 @@
-using System.Text;
-using System.Text.Json;
 using Fnq.Contracts;
 using Fnq.Dispatch;
 
@@ -55,30 +53,9 @@ internal sealed partial class BatchInvoker(IEventTargets targets, IInvoker invok
     private static BatchAnswer AnswerOf(InvocationResult result) => result switch
     {
         { Status: not DispatchStatus.Completed } => new(null, result.Status.ToString()),
-        { IsFunctionError: true } => new(null, Message(result.Payload)),
+        { IsFunctionError: true } => new(null, FunctionErrorText.Of(result.Payload, ErrorMax)),
         _ => new(result.Payload, null),
     };
-
-    /// <summary>The function's own words where there are any.</summary>
-    private static string Message(ReadOnlyMemory<byte> payload)
-    {
-        try
-        {
-            using var error = JsonDocument.Parse(payload);
-            if (error.RootElement.ValueKind == JsonValueKind.Object && error.RootElement.TryGetProperty("errorMessage", out var message))
-            {
-                return Short(message.ToString());
-            }
-        }
-        catch (Exception bad) when (bad is JsonException or InvalidOperationException)
-        {
-            // A runtime of the user's own may answer anything.
-        }
-
-        return Short(Encoding.UTF8.GetString(payload.Span[..Math.Min(payload.Length, ErrorMax)]));
-    }
-
-    private static string Short(string text) => text.Length <= ErrorMax ? text : text[..ErrorMax];
 
     [LoggerMessage(2300, LogLevel.Warning, "The function {Function} could not be invoked with messages of a queue; they are returned")]
     private partial void LogFailed(Exception failure, string function);
