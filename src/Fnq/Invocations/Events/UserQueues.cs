@@ -1,6 +1,7 @@
 using System.Collections.ObjectModel;
 using Fnq.Messaging;
 using RabbitMQ.Client;
+using RabbitMQ.Client.Events;
 using RabbitMQ.Client.Exceptions;
 
 namespace Fnq.Invocations.Events;
@@ -34,7 +35,7 @@ internal sealed partial class UserQueues(BrokerLink users, TimeProvider time, IL
             {
                 return exchange.Length == 0 ? $"There is no queue {key}" : $"No queue is bound to the exchange {exchange}";
             }
-            catch (OperationInterruptedException closed) when (closed.ShutdownReason?.ReplyCode == Constants.NotFound)
+            catch (OperationInterruptedException closed) when (IsMissing(exchange, closed.ShutdownReason))
             {
                 return $"There is no exchange {exchange}";
             }
@@ -48,6 +49,10 @@ internal sealed partial class UserQueues(BrokerLink users, TimeProvider time, IL
     }
 
     public ValueTask DisposeAsync() => users.DisposeAsync();
+
+    /// <summary>One that is missing takes the channel from all who send meanwhile: the others send again.</summary>
+    private static bool IsMissing(string exchange, ShutdownEventArgs? reason) =>
+        exchange.Length > 0 && reason is { ReplyCode: Constants.NotFound } && reason.ReplyText.Contains($"no exchange '{exchange}'", StringComparison.Ordinal);
 
     private BasicProperties PropertiesOf(UserMessage message) => new()
     {
