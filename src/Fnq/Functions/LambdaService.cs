@@ -1,13 +1,11 @@
-using System.Data.Common;
 using Fnq.AwsApi;
 using Fnq.Contracts;
 using Fnq.Functions.EventConfigs;
 using Fnq.Functions.EventSources;
 using Fnq.Functions.Policies;
 using Fnq.Functions.Urls;
+using Fnq.Storage;
 using Microsoft.AspNetCore.Http;
-using Microsoft.EntityFrameworkCore;
-using Microsoft.EntityFrameworkCore.Storage;
 
 namespace Fnq.Functions;
 
@@ -63,7 +61,7 @@ internal sealed partial class LambdaService : IAwsService, IDisposable
         {
             await _router.DispatchAsync(request);
         }
-        catch (Exception failure) when (failure is DbException or DbUpdateException or RetryLimitExceededException or TimeoutException)
+        catch (Exception failure) when (DatabaseFailure.Is(failure))
         {
             LogDatabaseFailed(_logger, failure);
             throw FunctionErrors.Service(StatusCodes.Status503ServiceUnavailable, "The service is unavailable. Please try again.", retryAfterSeconds: 1);

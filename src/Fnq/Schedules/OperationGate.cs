@@ -1,8 +1,6 @@
-using System.Data.Common;
 using Fnq.AwsApi;
+using Fnq.Storage;
 using Microsoft.AspNetCore.Http;
-using Microsoft.EntityFrameworkCore;
-using Microsoft.EntityFrameworkCore.Storage;
 
 namespace Fnq.Schedules;
 
@@ -21,7 +19,7 @@ internal sealed partial class OperationGate(ILogger<OperationGate> logger) : IDi
         {
             await operation();
         }
-        catch (Exception failure) when (failure is DbException or DbUpdateException or RetryLimitExceededException or TimeoutException)
+        catch (Exception failure) when (DatabaseFailure.Is(failure))
         {
             LogDatabaseFailed(failure);
             throw new AwsException(

@@ -1,9 +1,9 @@
-using System.Data.Common;
 using Fnq.AwsApi;
 using Fnq.Contracts;
 using Fnq.Dispatch;
 using Fnq.Functions.Urls;
 using Fnq.Identity;
+using Fnq.Storage;
 using Fnq.Telemetry;
 using Microsoft.AspNetCore.Http;
 
@@ -42,7 +42,7 @@ internal sealed partial class UrlFront(
         catch (Exception failure) when (!http.Response.HasStarted)
         {
             LogFailed(failure, requestId);
-            await (failure is DbException or TimeoutException
+            await (DatabaseFailure.Is(failure)
                 ? UrlAnswer.RefuseAsync(http, StatusCodes.Status503ServiceUnavailable, "ServiceException", "Service Unavailable", retryAfterSeconds: 1)
                 : UrlAnswer.RefuseAsync(http, StatusCodes.Status500InternalServerError, "ServiceException", "Internal Server Error"));
         }
