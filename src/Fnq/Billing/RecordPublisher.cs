@@ -1,3 +1,4 @@
+using Fnq.Messaging;
 using Microsoft.Extensions.Hosting;
 using RabbitMQ.Client;
 
@@ -61,7 +62,7 @@ internal sealed partial class RecordPublisher(
         var connection = await _queue.ConnectAsync("fnq records publisher", aborted);
         try
         {
-            await using var channel = await RecordQueue.OpenConfirmedAsync(connection, aborted);
+            await using var channel = await BrokerConnection.OpenConfirmedAsync(connection, aborted);
             await _queue.DeclareAsync(connection, channel, aborted);
             LogConnected(logger, options.QueueName);
             var lastAdoption = time.GetTimestamp();
@@ -92,7 +93,7 @@ internal sealed partial class RecordPublisher(
         }
         finally
         {
-            await RecordQueue.CloseAsync(connection);
+            await BrokerConnection.CloseAsync(connection);
         }
     }
 

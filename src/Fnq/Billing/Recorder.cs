@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using Fnq.Messaging;
 using Microsoft.Extensions.Hosting;
 using Npgsql;
 using RabbitMQ.Client;
@@ -49,7 +50,7 @@ internal sealed partial class Recorder(
         try
         {
             await using var channel = await RecordQueue.OpenAsync(connection, cancellationToken);
-            await using var deadChannel = await RecordQueue.OpenConfirmedAsync(connection, cancellationToken);
+            await using var deadChannel = await BrokerConnection.OpenConfirmedAsync(connection, cancellationToken);
             await _queue.DeclareAsync(connection, channel, cancellationToken);
             await channel.BasicQosAsync(0, BillingLimits.RecorderPrefetch, global: false, cancellationToken);
             var deliveries = new Deliveries(channel);
@@ -64,7 +65,7 @@ internal sealed partial class Recorder(
         }
         finally
         {
-            await RecordQueue.CloseAsync(connection);
+            await BrokerConnection.CloseAsync(connection);
         }
     }
 

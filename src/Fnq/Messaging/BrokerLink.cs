@@ -7,7 +7,6 @@ namespace Fnq.Messaging;
 /// </summary>
 internal sealed class BrokerLink(string url, string name) : IAsyncDisposable
 {
-    private static readonly CreateChannelOptions Confirmed = new(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true);
     private readonly SemaphoreSlim _opening = new(1, 1);
     private IConnection? _connection;
     private IChannel? _channel;
@@ -30,10 +29,10 @@ internal sealed class BrokerLink(string url, string name) : IAsyncDisposable
             if (_connection is not { IsOpen: true } connection)
             {
                 await CloseAsync();
-                _connection = connection = await Factory().CreateConnectionAsync(cancellationToken);
+                _connection = connection = await BrokerConnection.OpenAsync(url, name, cancellationToken);
             }
 
-            return _channel = await connection.CreateChannelAsync(Confirmed, cancellationToken);
+            return _channel = await BrokerConnection.OpenConfirmedAsync(connection, cancellationToken);
         }
         finally
         {
@@ -53,31 +52,11 @@ internal sealed class BrokerLink(string url, string name) : IAsyncDisposable
         _opening.Dispose();
     }
 
-    /// <summary>Whoever needs it next opens another: nothing is recovered behind our back.</summary>
-    private ConnectionFactory Factory() => new()
-    {
-        Uri = new Uri(url),
-        ClientProvidedName = name,
-        AutomaticRecoveryEnabled = false,
-        TopologyRecoveryEnabled = false,
-        RequestedHeartbeat = TimeSpan.FromSeconds(10),
-        RequestedConnectionTimeout = TimeSpan.FromSeconds(5),
-        ContinuationTimeout = TimeSpan.FromSeconds(5),
-    };
-
-    /// <summary>Without ceremony: a broker that does not answer must hold nobody up.</summary>
     private async ValueTask CloseAsync()
     {
         if (Interlocked.Exchange(ref _connection, null) is { } connection)
         {
-            try
-            {
-                await connection.CloseAsync(Constants.ReplySuccess, "done", TimeSpan.FromSeconds(1), abort: true, CancellationToken.None);
-            }
-            finally
-            {
-                await connection.DisposeAsync();
-            }
+            await BrokerConnection.CloseAsync(connection);
         }
     }
 }

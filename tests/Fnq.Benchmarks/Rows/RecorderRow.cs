@@ -2,6 +2,7 @@ using Fnq.Benchmarks.Cluster;
 using Fnq.Benchmarks.Load;
 using Fnq.Billing;
 using Fnq.Contracts;
+using Fnq.Messaging;
 using Fnq.Storage;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -83,7 +84,7 @@ internal sealed class RecorderRow(BenchSettings settings, PrivateServers servers
     {
         var queue = new RecordQueue(options);
         await using var connection = await queue.ConnectAsync("fnq bench records", cancellationToken);
-        await using var channel = await RecordQueue.OpenConfirmedAsync(connection, cancellationToken);
+        await using var channel = await BrokerConnection.OpenConfirmedAsync(connection, cancellationToken);
         await queue.DeclareAsync(connection, channel, cancellationToken);
         var body = new byte[BillingLimits.BatchBytes];
         var (length, records) = (0, 0);
