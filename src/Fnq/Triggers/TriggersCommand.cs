@@ -1,5 +1,6 @@
 using System.Globalization;
 using Fnq.Amqp;
+using Fnq.Logs;
 using Npgsql;
 
 namespace Fnq.Triggers;
@@ -29,7 +30,7 @@ internal static class TriggersCommand
         {
             await output.WriteLineAsync(
                 $"{mapping.Id,-36}  {(mapping.IsEnabled ? "Enabled" : "Disabled"),-8}  {depths.GetValueOrDefault(mapping.Queue, "?"),8}  "
-                + $"{Printable(mapping.Queue),-30}  {mapping.Function,-30}  {mapping.Owner ?? "nobody",-30}  {Printable(mapping.Error ?? "")}");
+                + $"{TerminalText.Neutralise(mapping.Queue),-30}  {mapping.Function,-30}  {mapping.Owner ?? "nobody",-30}  {TerminalText.Neutralise(mapping.Error ?? "")}");
         }
     }
 
@@ -84,8 +85,6 @@ internal static class TriggersCommand
         }
     }
 
-    /// <summary>Names and errors are others' words, and must not speak to the terminal.</summary>
-    private static string Printable(string value) => string.Concat(value.Select(c => char.IsControl(c) ? '\uFFFD' : c));
 
     private sealed record Shown(Guid Id, string Queue, string Function, bool IsEnabled, string? Owner, string? Error);
 }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Fnq.Logs;
 
 namespace Fnq.Invocations.Events;
 
@@ -49,7 +50,7 @@ internal static class EventsCommand
         {
             if (value is not null)
             {
-                await output.WriteLineAsync($"{name + ":",-16}{Printable(value)}");
+                await output.WriteLineAsync($"{name + ":",-16}{TerminalText.Neutralise($"{value}")}");
             }
         }
     }
@@ -71,9 +72,6 @@ internal static class EventsCommand
 
     private static string Text(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 
-    /// <summary>An error is a function's own words, and must not speak to the terminal.</summary>
-    private static string Printable(object value) =>
-        string.Concat((Convert.ToString(value, CultureInfo.InvariantCulture) ?? "").Select(c => char.IsControl(c) ? '\uFFFD' : c));
 }
 
 internal sealed record EventJson(
