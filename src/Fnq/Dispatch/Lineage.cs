@@ -42,9 +42,14 @@ internal static class Lineage
     public static int Next(int? said, int? caller) =>
         caller is { } running ? Math.Max(said ?? 0, running) + 1 : said is { } hops ? hops + 1 : 0;
 
-    /// <summary>The trace with the hops of the invocation that it goes to.</summary>
+    /// <summary>The trace with the hops of the invocation that it goes to; as it came for one that no function has made.</summary>
     public static string Write(string trace, FunctionKey function, int hops)
     {
+        if (hops == 0)
+        {
+            return trace;
+        }
+
         var kept = trace.Split(';').Where(part => !part.StartsWith(Part, StringComparison.OrdinalIgnoreCase));
         var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(function.Arn)).AsSpan(0, 4));
         return string.Create(CultureInfo.InvariantCulture, $"{string.Join(';', kept)};{Part}1:{hash}:{hops}");

@@ -39,7 +39,7 @@ internal sealed class InvokeEvent(
             Qualifier = reference.Qualifier,
             Payload = InvokePayload.Check(request.Body).ToArray(),
             ClientContext = headers.ClientContext,
-            TraceId = hop == 0 ? headers.TraceId : Lineage.Write(headers.TraceId, reference.Function, hop),
+            TraceId = Lineage.Write(headers.TraceId, reference.Function, hop),
             Trigger = "api",
             AcceptedAt = time.GetUtcNow(),
         };

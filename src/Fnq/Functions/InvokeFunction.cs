@@ -46,7 +46,7 @@ internal sealed class InvokeFunction(
                 InvokedFunctionArn = reference.Qualifier is null ? target.UnqualifiedArn : target.QualifiedArn,
                 Payload = payload,
                 ClientContext = headers.ClientContext,
-                TraceId = hop == 0 ? headers.TraceId : Lineage.Write(headers.TraceId, reference.Function, hop),
+                TraceId = Lineage.Write(headers.TraceId, reference.Function, hop),
                 WantsLogTail = headers.WantsLogTail,
                 AcceptedAt = now,
                 StartDeadline = now + options.StartWait,

@@ -59,23 +59,9 @@ internal static class RuleRules
 
     public static ScheduleRow NewRow(ScheduleKey key, PutRuleRequest wanted, DateTimeOffset now)
     {
-        var row = new ScheduleRow
-        {
-            Id = Guid.NewGuid(),
-            Kind = key.Kind,
-            AccountId = key.AccountId,
-            Region = key.Region,
-            Name = key.Name,
-            Expression = wanted.ScheduleExpression!,
-            Timezone = "UTC",
-            Description = wanted.Description,
-            IsEnabled = wanted.State != "DISABLED",
-            CreatedAt = now,
-            ModifiedAt = now,
-            AnchorAt = now,
-            HandledUntil = now,
-            Revision = default,
-        };
+        var row = ScheduleRow.Of(key, now);
+        (row.Expression, row.Timezone) = (wanted.ScheduleExpression!, "UTC");
+        (row.Description, row.IsEnabled) = (wanted.Description, wanted.State != "DISABLED");
         row.Restart(now);
         return row;
     }

@@ -56,6 +56,25 @@ internal sealed class ScheduleRow
 
     public ScheduleKey Key => new(Kind, AccountId, Region, Name);
 
+    /// <summary>A new one, which is due at nothing yet.</summary>
+    public static ScheduleRow Of(ScheduleKey key, DateTimeOffset now, string? clientToken = null) => new()
+    {
+        Id = Guid.NewGuid(),
+        Kind = key.Kind,
+        AccountId = key.AccountId,
+        Region = key.Region,
+        Name = key.Name,
+        Expression = "",
+        Timezone = "",
+        IsEnabled = false,
+        ClientToken = clientToken,
+        CreatedAt = now,
+        ModifiedAt = now,
+        AnchorAt = now,
+        HandledUntil = now,
+        Revision = default,
+    };
+
     /// <summary>Null when expression or zone cannot be read here.</summary>
     public ScheduleTimes? Times() =>
         ScheduleExpression.Parse(Expression) is not { } expression || LocalTime.FindZone(Timezone) is not { } zone ? null : new ScheduleTimes

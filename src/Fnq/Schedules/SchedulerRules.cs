@@ -70,23 +70,7 @@ internal static class SchedulerRules
     /// <summary>What was checked, as a row; times are only taken over by <see cref="Take"/>.</summary>
     public static ScheduleRow NewRow(ScheduleKey key, ScheduleRequest wanted, DateTimeOffset now)
     {
-        var row = new ScheduleRow
-        {
-            Id = Guid.NewGuid(),
-            Kind = key.Kind,
-            AccountId = key.AccountId,
-            Region = key.Region,
-            Name = key.Name,
-            Expression = "",
-            Timezone = "",
-            IsEnabled = false,
-            ClientToken = wanted.ClientToken,
-            CreatedAt = now,
-            ModifiedAt = now,
-            AnchorAt = now,
-            HandledUntil = now,
-            Revision = default,
-        };
+        var row = ScheduleRow.Of(key, now, wanted.ClientToken);
         Take(row, wanted, now);
         return row;
     }

@@ -36,7 +36,7 @@ internal sealed class UrlInvoker(FunctionCatalog catalog, IInvoker invoker, Runn
                 Deployment = target.Deployment,
                 InvokedFunctionArn = target.UnqualifiedArn,
                 Payload = payload,
-                TraceId = hop == 0 ? call.TraceId : Lineage.Write(call.TraceId, function, hop),
+                TraceId = Lineage.Write(call.TraceId, function, hop),
                 AcceptedAt = now,
                 StartDeadline = now + options.StartWait,
                 Trigger = "url",
